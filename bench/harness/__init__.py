@@ -1,0 +1,1 @@
+"""What scripts/bench is made of: rows and their targets, processes, runs, reports."""

@@ -1,0 +1,49 @@
+# What every room shares: warnings, third parties, and one-line declarations of libraries and tests.
+include(GNUInstallDirs)
+
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+
+# Private to our own targets, so that users of the libraries never inherit them.
+add_library(nuncio_warnings INTERFACE)
+target_compile_options(nuncio_warnings INTERFACE
+  -Wall -Wextra -Wconversion -Wshadow -Wold-style-cast -Wimplicit-fallthrough)
+# g++ 12 takes std::string's operator+ for an overlapping copy (its bug 105651).
+target_compile_options(nuncio_warnings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+if(NUNCIO_WERROR)
+  target_compile_options(nuncio_warnings INTERFACE -Werror)
+endif()
+
+# Asio is compiled once: what a file pays for is its declarations.
+file(WRITE ${CMAKE_BINARY_DIR}/generated/asio.cpp "#include <boost/asio/impl/src.hpp>\n")
+add_library(nuncio_asio STATIC ${CMAKE_BINARY_DIR}/generated/asio.cpp)
+target_compile_definitions(nuncio_asio PUBLIC BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
+target_link_libraries(nuncio_asio PUBLIC Boost::headers Threads::Threads)
+
+# A room: its own folder is private, its include/ folder is what others see.
+function(nuncio_room name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(nuncio_${name} STATIC ${ARG_SOURCES})
+  add_library(nuncio::${name} ALIAS nuncio_${name})
+  target_include_directories(nuncio_${name}
+    PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>
+    PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_compile_features(nuncio_${name} PUBLIC cxx_std_20)
+  target_link_libraries(nuncio_${name} PUBLIC ${ARG_PUBLIC}
+    PRIVATE ${ARG_PRIVATE} $<BUILD_INTERFACE:nuncio_warnings>)
+endfunction()
+
+# A doctest binary; every test has a time limit.
+function(nuncio_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LIBS;LABELS;INCLUDES" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${ARG_INCLUDES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} nuncio_warnings)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+endfunction()

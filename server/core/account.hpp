@@ -1,0 +1,40 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "wildcard_trie.hpp"
+
+namespace nuncio::server {
+
+/// Rewrites the subject of a published message before it is matched.
+class subject_mapping {
+ public:
+  subject_mapping() = default;
+  subject_mapping(const subject_mapping&) = delete;
+  subject_mapping& operator=(const subject_mapping&) = delete;
+  virtual ~subject_mapping() = default;
+  /// The subject to use: `subject` itself, or a view into `scratch`. Called by all shards at once.
+  virtual std::string_view map(std::string_view subject, std::string& scratch) const = 0;
+};
+
+/// An isolated space of subjects. Its literal subscriptions lie in the server's one index, with the
+/// id mixed into hash and comparison; its wildcards are its own.
+///
+/// Thread safety: the atomics and `wildcards` from any shard; the rest is constant while shards run.
+struct account {
+  account(std::uint32_t account_id, std::string account_name, std::uint64_t seed)
+      : id(account_id), name(std::move(account_name)), wildcards(seed) {}
+
+  const std::uint32_t id;
+  const std::string name;
+  wildcard_trie wildcards;
+  std::atomic<std::int64_t> subscriptions{0};
+  std::atomic<std::int64_t> connections{0};
+  std::atomic<const subject_mapping*> mapping{nullptr};
+};
+
+}  // namespace nuncio::server

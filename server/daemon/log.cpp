@@ -1,0 +1,84 @@
+#include "log.hpp"
+
+#include <array>
+#include <cstdio>
+#include <stdexcept>
+#include <utility>
+
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace nuncio::server::daemon {
+namespace {
+
+// spdlog's levels, in the order of log_level.
+constexpr std::array levels{spdlog::level::trace, spdlog::level::debug, spdlog::level::info,
+                            spdlog::level::warn,  spdlog::level::err,   spdlog::level::critical};
+constexpr std::array<std::string_view, 6> names{"TRC", "DBG", "INF", "WRN", "ERR", "FTL"};
+
+// `%*` in a pattern: the three letters that stand for a level.
+class level_flag final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& line, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    const auto name = names.at(static_cast<std::size_t>(line.level));
+    out.append(name.data(), name.data() + name.size());
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return spdlog::details::make_unique<level_flag>();
+  }
+};
+
+std::shared_ptr<spdlog::sinks::sink> open_sink(const std::string& file) {
+  if (file.empty()) return std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  try {
+    return std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
+  } catch (const spdlog::spdlog_ex& failure) {
+    throw std::runtime_error("error opening log file \"" + file + "\": " + failure.what());
+  }
+}
+
+std::shared_ptr<spdlog::logger> make_logger(const log_settings& settings) {
+  auto logger = std::make_shared<spdlog::logger>("nuncio", open_sink(settings.file));
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(
+      settings.utc ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
+  formatter->add_flag<level_flag>('*').set_pattern(settings.time ? "[%P] %Y/%m/%d %H:%M:%S.%f [%^%*%$] %v"
+                                                                 : "[%P] [%^%*%$] %v");
+  logger->set_formatter(std::move(formatter));
+  logger->set_level(settings.trace   ? spdlog::level::trace
+                    : settings.debug ? spdlog::level::debug
+                                     : spdlog::level::info);
+  logger->flush_on(spdlog::level::trace);
+  return logger;
+}
+
+}  // namespace
+
+log::log(const log_settings& settings) : settings_(settings), logger_(make_logger(settings_)) {}
+log::~log() = default;
+
+bool log::enabled(log_level level) const noexcept {
+  // Debugging and tracing are two switches: either may be on alone.
+  if (level == log_level::debug) return settings_.debug;
+  if (level == log_level::trace) return settings_.trace;
+  return true;
+}
+
+void log::write(log_level level, std::string_view text) noexcept {
+  if (!enabled(level)) return;
+  try {
+    std::atomic_load(&logger_)->log(levels.at(static_cast<std::size_t>(level)), "{}", text);
+  } catch (...) {
+    std::fputs("nuncio-server: a log line could not be written\n", stderr);
+  }
+}
+
+bool log::reopen() {
+  if (settings_.file.empty()) return false;
+  std::atomic_store(&logger_, make_logger(settings_));
+  return true;
+}
+
+}  // namespace nuncio::server::daemon

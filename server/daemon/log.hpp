@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <nuncio/server/log.hpp>
+
+namespace spdlog {
+class logger;
+}
+
+namespace nuncio::server::daemon {
+
+struct log_settings {
+  std::string file;  ///< empty: stderr
+  bool debug = false;
+  bool trace = false;
+  bool time = true;
+  bool utc = false;
+};
+
+/// The reference's log lines: `[pid] 2026/01/31 10:00:00.000000 [INF] text`, colours only on a terminal.
+/// Source: nats-server 2.15.2, logger/log.go.
+class log final : public log_sink {
+ public:
+  /// Errors: std::runtime_error if the file can't be opened.
+  explicit log(const log_settings& settings);
+  ~log() override;
+
+  [[nodiscard]] bool enabled(log_level level) const noexcept override;
+  void write(log_level level, std::string_view text) noexcept override;
+  /// Opens the file anew, after it was moved away. False if there is none.
+  bool reopen();
+
+ private:
+  log_settings settings_;
+  std::shared_ptr<spdlog::logger> logger_;
+};
+
+}  // namespace nuncio::server::daemon

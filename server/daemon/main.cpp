@@ -1,0 +1,135 @@
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <nuncio/server/server.hpp>
+
+#include "flags.hpp"
+#include "log.hpp"
+#include "run_files.hpp"
+
+namespace {
+
+using nuncio::server::log_level;
+using nuncio::server::server;
+namespace asio = boost::asio;
+namespace daemon_room = nuncio::server::daemon;
+
+nuncio::server::options options_of(const daemon_room::flags& flags) {
+  using std::chrono::duration_cast;
+  using std::chrono::milliseconds;
+  nuncio::server::options out;
+  out.host = flags.host;
+  out.port = flags.port;
+  out.name = flags.name;
+  out.shards = flags.shards.value_or(0);
+  out.max_control_line = static_cast<std::uint32_t>(flags.max_control_line);
+  out.max_payload = flags.max_payload;
+  out.max_pending = flags.max_pending;
+  out.max_connections = flags.max_connections;
+  out.max_subscriptions = flags.max_subscriptions;
+  out.ping_interval = duration_cast<milliseconds>(flags.ping_interval);
+  out.write_deadline = duration_cast<milliseconds>(flags.write_deadline);
+  out.trace = flags.trace;
+  out.max_traced_size = static_cast<std::size_t>(flags.max_traced_msg_len);
+  return out;
+}
+
+// Each connection is a descriptor: the soft limit is for programs that select().
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string shown_address(const std::string& host, std::uint16_t port) {
+  const bool v6 = host.find(':') != std::string::npos && host.front() != '[';
+  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+const char* name_of(int signal) {
+  switch (signal) {
+    case SIGINT: return "interrupt";
+    case SIGTERM: return "terminated";
+    case SIGHUP: return "hangup";
+    case SIGUSR1: return "user defined signal 1";
+    default: return "unknown";
+  }
+}
+
+// Runs until INT or TERM.
+void serve_signals(asio::signal_set& signals, asio::io_context& io, daemon_room::log& log) {
+  signals.async_wait([&](const boost::system::error_code& failure, int signal) {
+    if (failure) return;
+    log.write(log_level::info, std::string("Trapped \"") + name_of(signal) + "\" signal");
+    switch (signal) {
+      case SIGUSR1:
+        log.write(log_level::info,
+                  log.reopen() ? "File log re-opened" : "File log re-open ignored, not a file logger");
+        break;
+      case SIGHUP:
+        log.write(log_level::error,
+                  "Failed to reload server configuration: there is no configuration file");
+        break;
+      default: io.stop(); return;
+    }
+    serve_signals(signals, io, log);
+  });
+}
+
+int run(const daemon_room::flags& flags, const char* program) {
+  daemon_room::log log({flags.log_file, flags.debug, flags.trace, flags.logtime, flags.logtime_utc});
+  asio::io_context io(1);
+  asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
+  signals.add(SIGUSR1);
+  std::signal(SIGPIPE, SIG_IGN);  // NOLINT(concurrency-mt-unsafe): before any thread
+  raise_file_limit();
+
+  try {
+    server node(options_of(flags), log);
+    log.write(log_level::info, "Starting nuncio-server");
+    log.write(log_level::info, std::string("  Version:  ") + nuncio::server::compatible_version +
+                                   " (nuncio " NUNCIO_VERSION ")");
+    log.write(log_level::info, "  Git:      [not set]");
+    log.write(log_level::info, "  Name:     " + node.name());
+    log.write(log_level::info, "  ID:       " + node.id());
+    node.start();
+    daemon_room::write_pid_file(flags.pid_file);
+    const daemon_room::ports_file ports(flags.ports_file_dir, program, flags.host, node.port());
+    log.write(log_level::info,
+              "Listening for client connections on " + shown_address(flags.host, node.port()));
+    log.write(log_level::info, "Server is ready");
+    serve_signals(signals, io, log);
+    io.run();
+    log.write(log_level::info, "Initiating Shutdown...");
+    node.stop();
+    log.write(log_level::info, "Server Exiting..");
+    return 0;
+  } catch (const std::exception& failure) {
+    log.write(log_level::fatal, std::string("Error starting the server: ") + failure.what());
+    return 1;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto what = daemon_room::parse_flags(argc, argv);
+  if (what.what == daemon_room::outcome::kind::print_and_exit) {
+    std::fputs(what.text.c_str(), what.to_stderr ? stderr : stdout);
+    return what.exit_status;
+  }
+  try {
+    return run(what.options, argv[0]);
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "nuncio-server: %s\n", failure.what());
+    return 1;
+  }
+}

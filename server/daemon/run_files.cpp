@@ -1,0 +1,74 @@
+#include "run_files.hpp"
+
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace nuncio::server::daemon {
+namespace {
+
+// Written aside and renamed, so that who polls for the file never reads half of it.
+void write_file(const std::string& path, std::string_view text, mode_t mode) {
+  const std::string aside = path + ".new";
+  const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+  const bool written =
+      file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  int failure = errno;
+  if (file >= 0) ::close(file);
+  if (written && ::rename(aside.c_str(), path.c_str()) == 0) return;
+  if (written) failure = errno;
+  throw std::system_error(failure, std::generic_category(), "could not write \"" + path + "\"");
+}
+
+std::vector<std::string> local_addresses() {
+  std::vector<std::string> out;
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return out;
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owned(all, ::freeifaddrs);
+  for (const ifaddrs* at = all; at != nullptr; at = at->ifa_next) {
+    if (at->ifa_addr == nullptr || at->ifa_addr->sa_family != AF_INET) continue;
+    char text[INET_ADDRSTRLEN] = {};
+    const auto* const address = reinterpret_cast<const sockaddr_in*>(at->ifa_addr);
+    ::inet_ntop(AF_INET, &address->sin_addr, text, sizeof text);
+    out.emplace_back(text);
+  }
+  return out;
+}
+
+}  // namespace
+
+void write_pid_file(const std::string& path) {
+  if (!path.empty()) write_file(path, std::to_string(::getpid()), 0600);
+}
+
+ports_file::ports_file(const std::string& directory, const std::string& program,
+                       const std::string& host, std::uint16_t port) {
+  if (directory.empty()) return;
+  const bool any = host.empty() || host == "0.0.0.0" || host == "::";
+  std::string text = R"({"nats":[)";
+  for (const auto& address : any ? local_addresses() : std::vector{host}) {
+    if (text.back() != '[') text += ',';
+    const bool v6 = address.find(':') != std::string::npos;
+    text += "\"nats://" + (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port) + "\"";
+  }
+  text += "]}";
+  const auto base = std::filesystem::path(program).filename().string();
+  path_ = directory + "/" + base + "_" + std::to_string(::getpid()) + ".ports";
+  write_file(path_, text, 0640);
+}
+
+ports_file::~ports_file() {
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+}  // namespace nuncio::server::daemon

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+/// Files that tell other programs about a running server.
+/// Source: nats-server 2.15.2, server/server.go, logPid and logPorts.
+namespace nuncio::server::daemon {
+
+/// Writes the process id, in decimal, without a line end. It stays when the server ends.
+/// Errors: std::system_error naming the file.
+void write_pid_file(const std::string& path);
+
+/// `<name of the program>_<pid>.ports` in a directory: who listens where, as JSON. Removed again by
+/// the destructor.
+class ports_file {
+ public:
+  /// Errors: std::system_error naming the file. An empty directory means no file.
+  ports_file(const std::string& directory, const std::string& program, const std::string& host,
+             std::uint16_t port);
+  ports_file(const ports_file&) = delete;
+  ports_file& operator=(const ports_file&) = delete;
+  ~ports_file();
+
+ private:
+  std::string path_;
+};
+
+}  // namespace nuncio::server::daemon

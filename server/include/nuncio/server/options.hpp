@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include <nuncio/protocol/limits.hpp>
+
+namespace nuncio::server {
+
+/// Every setting of a node as plain data, with the defaults of nats-server; knows nothing of files.
+struct options {
+  /// Address to listen on; the default takes IPv4 and IPv6.
+  std::string host = "0.0.0.0";
+  /// 0: the default port 4222; negative: any free one, see server::port().
+  int port = 4222;
+  /// Shown to clients; empty: the server's id.
+  std::string name;
+  /// Threads that serve connections; 0: as many as there are cores, used only under load.
+  unsigned shards = 0;
+
+  std::uint32_t max_control_line = protocol::default_max_control_line;  ///< bytes
+  std::int64_t max_payload = protocol::default_max_payload;             ///< bytes
+  std::int64_t max_pending = protocol::default_max_pending;             ///< bytes per connection
+  std::int64_t max_connections = protocol::default_max_connections;     ///< 0 or less: unlimited
+  std::int64_t max_subscriptions = 0;  ///< per connection; 0: unlimited
+
+  std::chrono::milliseconds ping_interval = protocol::default_ping_interval;
+  int ping_max = protocol::default_ping_max;
+  std::chrono::milliseconds write_deadline = protocol::default_write_deadline;
+
+  bool trace = false;             ///< log every operation
+  std::size_t max_traced_size = 0;  ///< bytes of a payload in a trace; 0: all
+};
+
+}  // namespace nuncio::server

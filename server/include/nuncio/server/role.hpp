@@ -1,0 +1,78 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <nuncio/protocol/parser.hpp>
+
+namespace nuncio::server {
+
+struct subscription;
+
+/// Why a connection ended.
+enum class close_reason : std::uint8_t {
+  client_closed,
+  protocol_error,
+  authorization,
+  limits,
+  slow_pending,         ///< more than max_pending queued for it
+  slow_write_deadline,  ///< what was queued did not leave in time
+  stale,
+  io_error,
+  shutdown,
+};
+
+/// The words nats-server uses for it, in its log and monitoring.
+[[nodiscard]] std::string_view to_string(close_reason reason) noexcept;
+
+/// A message for a role that writes it by itself; views that live during the call.
+struct delivery {
+  std::string_view subject;
+  std::string_view reply;
+  std::string_view sid;
+  std::string_view headers;  ///< the whole block, or empty
+  std::string_view payload;
+};
+
+/// What a connection means. The connection moves bytes; the role understands them. Nothing outside of
+/// roles/ asks what kind a connection is.
+///
+/// Thread: all calls come from the thread of the connection's shard, but deliver(), which any shard
+/// may call and which must not block.
+class role {
+ public:
+  struct verdict {
+    std::size_t consumed = 0;
+    /// Bytes from the first unconsumed one that make another call worthwhile; 0: any more.
+    std::size_t needed = 0;
+    /// go_on; suspended: call again after connection::resume(); closed: the connection is over.
+    protocol::flow next = protocol::flow::go_on;
+  };
+
+  role() = default;
+  role(const role&) = delete;
+  role& operator=(const role&) = delete;
+  virtual ~role() = default;
+
+  /// The connection is up; greet.
+  virtual void on_open() = 0;
+  /// Bytes from the peer: what was not consumed before, then new ones. `protocol::parser_padding`
+  /// readable bytes follow, and views into them may be lent to the shard until the batch ends.
+  virtual verdict on_input(std::string_view bytes) = 0;
+  /// The timer that the role set has fired.
+  virtual void on_timer() = 0;
+  /// The connection is over; give back subscriptions. Nothing more can be sent.
+  virtual void on_close(close_reason reason) = 0;
+  /// A message for a subscription whose receiver takes_itself. `last`: its limit is reached.
+  virtual void deliver(const delivery& message, bool last) = 0;
+  /// A delivery has reached the limit of one of its subscriptions. `sub` may be gone already, and is
+  /// only a name to look up among those with this hash of their sid.
+  virtual void on_exhausted(subscription* sub, std::uint32_t sid_hash) = 0;
+  /// One line for logs: kind, id and who it is.
+  [[nodiscard]] virtual std::string describe() const = 0;
+};
+
+}  // namespace nuncio::server

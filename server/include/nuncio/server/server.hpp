@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <nuncio/server/log.hpp>
+#include <nuncio/server/options.hpp>
+#include <nuncio/server/stats.hpp>
+
+namespace nuncio::server {
+
+/// What this server says it is: the version of nats-server whose behaviour it has.
+inline constexpr const char* compatible_version = "2.15.2";
+
+/// One broker node inside of this process. Several may live in one process; nothing is global.
+///
+/// Thread: each member function may be called from any thread but the server's own; start() and stop()
+/// one at a time.
+class server {
+ public:
+  /// `log` must outlive the server. Nothing is opened yet.
+  server(options settings, log_sink& log);
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+  /// Stops first, if need be.
+  ~server();
+
+  /// Listens and serves on threads of its own.
+  /// Errors: std::system_error if the address can't be listened on, std::invalid_argument if the
+  /// options contradict each other; the server is then not started.
+  void start();
+
+  /// Stops listening, gives what is queued for clients at most a second to leave, closes everything.
+  /// Does nothing if it isn't running.
+  void stop();
+
+  /// The port in use; 0 before start().
+  [[nodiscard]] std::uint16_t port() const noexcept;
+  /// The public nkey that names this server, new for each object.
+  [[nodiscard]] const std::string& id() const noexcept;
+  [[nodiscard]] const std::string& name() const noexcept;
+
+  /// Cost: a few loads per shard; stops nobody.
+  [[nodiscard]] stats statistics() const;
+
+ private:
+  struct running;
+  std::unique_ptr<running> running_;
+};
+
+}  // namespace nuncio::server

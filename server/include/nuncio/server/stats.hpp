@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+namespace nuncio::server {
+
+/// A server's counters at one moment, summed over its shards. Totals only grow.
+struct stats {
+  std::uint64_t in_messages = 0;
+  std::uint64_t in_bytes = 0;  ///< headers and payloads
+  std::uint64_t out_messages = 0;
+  std::uint64_t out_bytes = 0;
+  std::uint64_t total_connections = 0;
+  std::uint64_t slow_consumers = 0;
+  std::uint64_t stale_connections = 0;
+  std::uint64_t stalled_producers = 0;  ///< pauses of a producer whose receivers lag
+  std::int64_t connections = 0;
+  std::int64_t subscriptions = 0;
+};
+
+}  // namespace nuncio::server

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <nuncio/protocol/error.hpp>
+#include <nuncio/server/role.hpp>
+
+#include "core/receiver.hpp"
+#include "input_buffer.hpp"
+#include "outbound.hpp"
+#include "outlet.hpp"
+#include "stream.hpp"
+#include "timer_wheel.hpp"
+
+namespace nuncio::server {
+
+class shard;
+struct node;
+
+/// One peer: a stream, bytes kept of an incomplete operation, a queue of what the peer hasn't taken,
+/// and a role that says what it all means. Owns next to nothing while idle.
+///
+/// Thread safety: its shard's thread, but for `queue` (see there) and what `receiver` shares.
+class connection final : public receiver, private stream_events {
+ public:
+  connection(shard& owner, std::uint64_t cid, std::unique_ptr<stream> bytes,
+             boost::asio::ip::tcp::endpoint peer);
+  ~connection();
+
+  // For roles.
+
+  /// Stages bytes behind everything staged for this peer so far.
+  void send(std::string_view bytes);
+  /// Stages a PONG; it leaves after all that this shard has staged for others.
+  void send_pong();
+  /// Stages the error's -ERR, if it has a text. Says `closed` and ends the connection if the error does.
+  protocol::flow fail(protocol::errc code);
+  /// Ends the connection once what is staged and queued has left, or a second later.
+  void end(close_reason reason);
+  /// After on_input() said `suspended`: go on with the kept input. Once per suspension.
+  void resume();
+  /// on_timer() is called once, up to a tick late; a second call replaces the first.
+  void set_timer(std::chrono::milliseconds delay);
+
+  [[nodiscard]] shard& home() const noexcept { return home_; }
+  [[nodiscard]] const boost::asio::ip::tcp::endpoint& peer() const noexcept { return peer_; }
+  [[nodiscard]] std::string peer_ip() const;
+  [[nodiscard]] role& meaning() const noexcept { return *role_; }
+  [[nodiscard]] bool is_ending() const noexcept { return reason_.has_value(); }
+
+  outbound_queue queue;
+
+ private:
+  friend class shard;
+
+  void on_readable(bool aborted) override;
+  void on_writable(bool aborted) override;
+
+  shard& home_;
+  std::unique_ptr<role> role_;
+  std::unique_ptr<stream> stream_;
+  outlet* own_outlet_ = nullptr;
+  struct timer_link : wheel_timer {
+    explicit timer_link(connection& c) noexcept : of(&c) {}
+    connection* of;
+  } timer_{*this};
+
+  kept_input kept_;
+  boost::asio::ip::tcp::endpoint peer_;
+  std::optional<close_reason> reason_;
+  std::uint8_t waits_ = 0;  // pending waits of the stream, which must end before we do
+  bool suspended_ = false;
+  bool over_ = false;       // off the shard's books
+  bool in_blocked_ = false;  // in the shard's list of those whose queue is checked each tick
+  std::uint16_t paused_ms_ = 0;  // in the second that began at pause_second_
+  std::uint32_t pause_second_ = 0;
+};
+
+}  // namespace nuncio::server

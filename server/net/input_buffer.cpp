@@ -1,0 +1,115 @@
+#include "input_buffer.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include <nuncio/protocol/parser.hpp>
+
+namespace nuncio::server {
+namespace {
+
+constexpr std::size_t padding = protocol::parser_padding;
+constexpr std::size_t smallest_block = 256;
+// A block is worth keeping for the next large payload from here on, and not above.
+constexpr std::size_t smallest_spare = 64 * 1024;
+constexpr std::size_t largest_spare = 2 * 1024 * 1024;
+
+char* allocate(std::size_t capacity) {
+  void* const memory = std::malloc(capacity + padding);
+  if (memory == nullptr) throw std::bad_alloc{};
+  return static_cast<char*>(memory);
+}
+
+}  // namespace
+
+input_buffer::input_buffer() : buffer_(allocate(size)) { std::memset(buffer_, 0, size + padding); }
+
+input_buffer::~input_buffer() {
+  std::free(buffer_);
+  std::free(dropped_);
+  std::free(spare_);
+}
+
+input_buffer::space input_buffer::prepare(kept_input& kept) {
+  if (holder_ != nullptr && holder_ != &kept) move_to_block(*holder_, holder_->size);
+  if (kept.needed > size) {
+    // The operation doesn't fit the buffer: read it, and no more, into a block.
+    std::size_t capacity = kept.capacity;
+    if (capacity <= kept.size || holder_ == &kept) {
+      capacity = std::min<std::size_t>(kept.needed, std::max<std::size_t>(2 * std::size_t{kept.size}, size));
+      move_to_block(kept, capacity);
+    }
+    const auto end = std::min<std::size_t>(kept.capacity, kept.needed);
+    return {kept.data, {kept.data + kept.size, end - kept.size}};
+  }
+  if (kept.size != 0 && kept.data != buffer_) {
+    std::memmove(buffer_, kept.data, kept.size);
+    if (kept.capacity != 0) release(kept.data, kept.capacity);
+  }
+  kept.data = buffer_;
+  kept.capacity = 0;
+  holder_ = &kept;
+  return {buffer_, {buffer_ + kept.size, size - kept.size}};
+}
+
+void input_buffer::keep(kept_input& kept, char* data, std::size_t count) {
+  if (kept.capacity != 0 && data != kept.data) std::memmove(kept.data, data, count);
+  if (kept.capacity == 0) kept.data = data;
+  kept.size = static_cast<std::uint32_t>(count);
+}
+
+void input_buffer::drop(kept_input& kept) noexcept {
+  if (holder_ == &kept) holder_ = nullptr;
+  if (kept.capacity != 0) {
+    recycle();
+    dropped_ = kept.data;
+    dropped_capacity_ = kept.capacity;
+  }
+  kept = {};
+}
+
+void input_buffer::recycle() noexcept {
+  if (dropped_ == nullptr) return;
+  release(dropped_, dropped_capacity_);
+  dropped_ = nullptr;
+}
+
+void input_buffer::trim() noexcept {
+  std::free(spare_);
+  spare_ = nullptr;
+  spare_capacity_ = 0;
+}
+
+void input_buffer::move_to_block(kept_input& kept, std::size_t capacity) {
+  char* block = nullptr;
+  if (capacity >= smallest_spare && spare_ != nullptr) {
+    block = spare_;
+    capacity = spare_capacity_;
+    spare_ = nullptr;
+    spare_capacity_ = 0;
+  }
+  if (block == nullptr || capacity < kept.size) {
+    std::free(block);
+    capacity = std::max({capacity, smallest_block, std::size_t{kept.size}});
+    block = allocate(capacity);
+  }
+  if (kept.size != 0) std::memcpy(block, kept.data, kept.size);
+  if (kept.capacity != 0) release(kept.data, kept.capacity);
+  kept.data = block;
+  kept.capacity = static_cast<std::uint32_t>(capacity);
+  if (holder_ == &kept) holder_ = nullptr;
+}
+
+void input_buffer::release(char* block, std::uint32_t capacity) noexcept {
+  if (capacity >= smallest_spare && capacity <= largest_spare && capacity > spare_capacity_) {
+    std::free(spare_);
+    spare_ = block;
+    spare_capacity_ = capacity;
+  } else {
+    std::free(block);
+  }
+}
+
+}  // namespace nuncio::server

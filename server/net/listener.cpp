@@ -1,0 +1,174 @@
+#include "listener.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "shard.hpp"
+
+namespace nuncio::server {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+constexpr int default_port = 4222;
+constexpr int backlog = 1024;
+// Connections taken in a row before the other handlers of the shard get their turn.
+constexpr int accepts_at_once = 64;
+constexpr std::chrono::seconds retry_after{1};
+
+tcp::endpoint endpoint_of(const sockaddr_storage& from) {
+  tcp::endpoint out;
+  std::memcpy(out.data(), &from,
+              from.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
+  return out;
+}
+
+// All addresses of a host name, in the resolver's order. The wildcard is both families at once.
+std::vector<tcp::endpoint> endpoints_of(const std::string& host, std::uint16_t port) {
+  if (host.empty() || host == "0.0.0.0" || host == "::" || host == "[::]") {
+    return {{asio::ip::address_v6::any(), port}, {asio::ip::address_v4::any(), port}};
+  }
+  asio::io_context io;
+  boost::system::error_code failure;
+  std::vector<tcp::endpoint> out;
+  for (const auto& found : tcp::resolver(io).resolve(host, std::to_string(port),
+                                                     tcp::resolver::passive, failure)) {
+    out.push_back(found.endpoint());
+  }
+  if (out.empty()) throw std::system_error(failure, host);
+  return out;
+}
+
+}  // namespace
+
+listener::listener(node& owner)
+    : node_(owner),
+      io_(owner.shards.front()->io()),
+      acceptor_(io_),
+      retry_(io_) {}
+
+void listener::open() {
+  const int wanted = node_.opts.port;
+  const auto port = static_cast<std::uint16_t>(wanted < 0 ? 0 : wanted == 0 ? default_port : wanted);
+  boost::system::error_code failure;
+  for (const auto& endpoint : endpoints_of(node_.opts.host, port)) {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    acceptor_.open(endpoint.protocol(), failure);
+    if (failure) continue;
+    acceptor_.set_option(asio::socket_base::reuse_address(true), ignored);
+    if (endpoint.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(false), ignored);
+    acceptor_.bind(endpoint, failure);
+    if (!failure) acceptor_.listen(backlog, failure);
+    if (failure) continue;
+    acceptor_.native_non_blocking(true, ignored);
+    port_ = acceptor_.local_endpoint().port();
+    return;
+  }
+  throw std::system_error(failure, node_.opts.host + ":" + std::to_string(port));
+}
+
+void listener::start() {
+  asio::post(io_, [this] { wait(); });
+}
+
+void listener::close() {
+  asio::post(io_, [this] {
+    closed_ = true;
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    retry_.cancel();
+  });
+}
+
+void listener::wait() {
+  if (closed_) return;
+  acceptor_.async_wait(tcp::acceptor::wait_read, [this](const boost::system::error_code& failure) {
+    if (!failure) accept_ready();
+  });
+}
+
+void listener::accept_ready() {
+  shard& home = *node_.shards.front();
+  home.enter();
+  for (int i = 0; i < accepts_at_once; ++i) {
+    if (accept_one()) continue;
+    const int reason = errno;
+    home.end_batch();
+    if (reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM) {
+      return pause_accepting(reason);
+    }
+    return wait();
+  }
+  home.end_batch();
+  wait();
+}
+
+// False, with errno, if there is nothing to accept.
+bool listener::accept_one() {
+  sockaddr_storage from{};
+  socklen_t size = sizeof from;
+  const int descriptor = ::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&from), &size,
+                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (descriptor < 0) return errno == ECONNABORTED || errno == EINTR;
+  const int on = 1;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const auto peer = endpoint_of(from);
+  const auto limit = node_.opts.max_connections;
+  if (limit > 0 && node_.connections.load(std::memory_order_relaxed) >= limit) {
+    refuse(descriptor);
+    return true;
+  }
+  node_.connections.fetch_add(1, std::memory_order_relaxed);
+  choose().adopt(descriptor, peer);
+  return true;
+}
+
+void listener::pause_accepting(int reason) {
+  node_.log.write(log_level::error,
+                  std::string("Temporary Client Accept Error (") + std::strerror(reason) +
+                      "), sleeping 1000ms");
+  retry_.expires_after(retry_after);
+  retry_.async_wait([this](const boost::system::error_code& failure) {
+    if (!failure) wait();
+  });
+}
+
+// With a fixed number of shards connections are spread from the start. Otherwise the first shard
+// takes all until it is saturated: two threads make a lone request dearer, and only load pays for it.
+shard& listener::choose() const {
+  const auto& all = node_.shards;
+  const auto now = std::chrono::steady_clock::now();
+  if (node_.opts.shards == 0 && !all.front()->load().saturated(now)) return *all.front();
+  const auto busier = [&](const std::unique_ptr<shard>& a, const std::unique_ptr<shard>& b) {
+    if (node_.opts.shards == 0) {
+      const auto left = a->load().per_mille(now);
+      const auto right = b->load().per_mille(now);
+      if (left != right) return left < right;
+    }
+    return a->size() < b->size();
+  };
+  return **std::min_element(all.begin(), all.end(), busier);
+}
+
+void listener::refuse(int descriptor) const {
+  // The reference says who it is before it says no.
+  std::string text = "INFO " + protocol::to_json(node_.info) + " \r\n-ERR '";
+  text += protocol::error_text(protocol::errc::max_connections);
+  text += "'\r\n";
+  [[maybe_unused]] const auto sent = ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL);
+  ::shutdown(descriptor, SHUT_WR);
+  ::close(descriptor);
+}
+
+}  // namespace nuncio::server

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "node.hpp"
+
+namespace nuncio::server {
+
+/// Accepts connections and chooses their shard. Runs on the first shard's thread.
+class listener {
+ public:
+  explicit listener(node& owner);
+
+  /// Before the shards run. Errors: std::system_error if the address can't be listened on.
+  void open();
+  /// Starts accepting; posts to the first shard.
+  void start();
+  /// Any thread. Accepts no more.
+  void close();
+
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+
+ private:
+  void wait();
+  void accept_ready();
+  bool accept_one();
+  void pause_accepting(int reason);
+  [[nodiscard]] shard& choose() const;
+  void refuse(int descriptor) const;
+
+  node& node_;
+  boost::asio::io_context& io_;
+  boost::asio::ip::tcp::acceptor acceptor_;
+  boost::asio::steady_timer retry_;
+  std::uint16_t port_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace nuncio::server

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nuncio/protocol/info.hpp>
+#include <nuncio/server/log.hpp>
+#include <nuncio/server/options.hpp>
+#include <nuncio/server/role.hpp>
+
+#include "core/account.hpp"
+#include "core/epochs.hpp"
+#include "core/sublist.hpp"
+#include "rate_limited.hpp"
+
+namespace nuncio::server {
+
+class connection;
+class shard;
+
+/// What all shards of one server share. Constant while they run, but for what is atomic or says how
+/// it is shared.
+struct node {
+  node(options settings, log_sink& sink, std::uint64_t seed);
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+  ~node();
+
+  const options opts;
+  log_sink& log;
+  protocol::server_info info;  ///< as told to clients, but for what differs by connection
+
+  sublist index;
+  account global;  ///< `$G`, where everyone lands who brings no credentials
+  std::unique_ptr<epochs> all_epochs;
+  std::vector<std::unique_ptr<shard>> shards;
+  /// Gives a new connection its meaning.
+  std::function<std::unique_ptr<role>(connection&)> make_client;
+
+  std::atomic<std::uint64_t> next_cid{1};
+  std::atomic<std::int64_t> connections{0};
+  rate_limited slow_consumer_notice;
+  rate_limited protocol_error_notice;
+};
+
+}  // namespace nuncio::server

@@ -1,0 +1,266 @@
+#include "shard.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+// A shard's life: its thread, its connections' beginning and end, its time.
+namespace nuncio::server {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds drain_limit{1000};
+
+// Fine enough for the shortest interval in force, coarse enough to cost nothing.
+milliseconds tick_for(const options& opts) {
+  return std::clamp(std::min(opts.ping_interval, opts.write_deadline) / 8, milliseconds{20},
+                    milliseconds{1000});
+}
+
+}  // namespace
+
+shard::shard(node& owner, unsigned index)
+    : node_(owner),
+      index_(index),
+      epoch_(*owner.all_epochs, index),
+      random_(hash_bytes("pick", owner.next_cid.load() + index + 1) ^ reinterpret_cast<std::uintptr_t>(this)),
+      tick_(tick_for(owner.opts)),
+      looks_(owner.all_epochs->members()) {}
+
+shard::~shard() {
+  for (std::uint16_t i = 0; i < match_cache::size; ++i) {
+    if (const auto entry = cache_.replace(i, nullptr)) use_outlets(*entry, -1);
+  }
+  release_loose();
+}
+
+void shard::start() {
+  work_.emplace(io_.get_executor());
+  now_ = steady_clock::now();
+  thread_ = std::thread([this] { run(); });
+}
+
+void shard::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void shard::run() {
+  while (!io_.stopped()) run_turn();
+  epoch_.leave();
+}
+
+void shard::run_turn() {
+  if (io_.run_one() == 0) return;
+  io_.poll();
+  load_.idle(steady_clock::now());
+  epoch_.leave();
+}
+
+void shard::enter() {
+  epoch_.enter();
+  now_ = steady_clock::now();
+  load_.busy(now_);
+  // A shard that is never idle reclaims here: a handler begins with nothing in its hands.
+  if (epoch_.backlog() > 64) epoch_.reclaim();
+}
+
+void shard::end_batch() {
+  settle_spent();
+  flush_all();
+  post_looks();
+  rendered_.clear();
+  input_.recycle();
+  if (!ending_.empty()) end_all();
+  if (!loose_.empty()) release_loose();
+}
+
+void shard::wake_waiters() {
+  boost::asio::post(io_, [this] {
+    enter();
+    epoch_.check_waiters();
+    end_batch();
+  });
+}
+
+void shard::subscribe(account& who, subscription* sub) { node_.index.insert(who, sub, epoch_); }
+
+std::uint64_t shard::unsubscribe(account& who, subscription* sub) {
+  node_.index.remove(who, sub, epoch_);
+  return epoch_.seal();
+}
+
+void shard::adopt(int descriptor, boost::asio::ip::tcp::endpoint peer) {
+  boost::asio::post(io_, [this, descriptor, peer = std::move(peer)] {
+    enter();
+    tcp_stream::socket socket(io_);
+    boost::system::error_code failure;
+    socket.assign(boost::asio::ip::tcp::v6(), descriptor, failure);
+    if (failure || stopping_) {
+      if (failure) ::close(descriptor);
+      node_.connections.fetch_sub(1, std::memory_order_relaxed);
+      return end_batch();
+    }
+    auto owned = std::make_unique<connection>(*this, node_.next_cid.fetch_add(1),
+                                              std::make_unique<tcp_stream>(std::move(socket)), peer);
+    connection& c = *owned.release();  // freed through the epochs, see retire_when_idle()
+    connections_.emplace(c.id, &c);
+    size_.store(connections_.size(), std::memory_order_relaxed);
+    shard_counters::add(counters_.connections, 1);
+    c.role_ = node_.make_client(c);
+    c.role_->on_open();
+    if (!c.is_ending()) {
+      ++c.waits_;
+      c.stream_->wait_readable(c);
+    }
+    arm_tick();
+    end_batch();
+  });
+}
+
+void shard::begin_end(connection& c) { ending_.push_back(&c); }
+
+void shard::end_all() {
+  // Finishing one may end another.
+  while (!ending_.empty()) {
+    for (connection* const c : std::exchange(ending_, {})) {
+      if (c->over_) continue;
+      bool wait = false;
+      {
+        const std::scoped_lock held(c->queue.lock);
+        wait = !c->queue.closed && (!c->queue.empty() || c->queue.sending);
+        // What a stale or dead peer doesn't take by the next tick is dropped: check_blocked().
+        c->queue.closing = true;
+      }
+      if (!wait) finish(*c);
+    }
+  }
+}
+
+void shard::finish(connection& c) {
+  c.over_ = true;
+  c.closed.store(true, std::memory_order_relaxed);
+  c.role_->on_close(*c.reason_);
+  if (c.reason_ == close_reason::slow_pending || c.reason_ == close_reason::slow_write_deadline) {
+    shard_counters::add(counters_.slow_consumers, 1);
+  } else if (c.reason_ == close_reason::stale) {
+    shard_counters::add(counters_.stale_connections, 1);
+  }
+  chunk* dropped = nullptr;
+  {
+    const std::scoped_lock held(c.queue.lock);
+    dropped = c.queue.drop();
+  }
+  chunk::free_all(dropped);
+  if (c.own_outlet_ != nullptr) c.own_outlet_->to = nullptr;
+  c.timer_.unlink();
+  if (c.in_blocked_) std::erase(blocked_, &c);
+  input_.drop(c.kept_);
+  c.stream_->shutdown();
+  connections_.erase(c.id);
+  size_.store(connections_.size(), std::memory_order_relaxed);
+  node_.connections.fetch_sub(1, std::memory_order_relaxed);
+  retire_when_idle(c);
+  end_loop_if_done();
+}
+
+// Others may still hold it until the grace period is over; the stream's waits must have ended, too.
+void shard::retire_when_idle(connection& c) {
+  if (c.waits_ == 0) epoch_.retire(&c);
+}
+
+void shard::set_timer(connection& c, milliseconds delay) {
+  wheel_.schedule(c.timer_, static_cast<std::uint64_t>(delay / tick_));
+}
+
+void shard::arm_tick() {
+  if (ticking_ || (connections_.empty() && foreign_outlets_.empty())) return;
+  ticking_ = true;
+  ticker_.expires_after(tick_);
+  ticker_.async_wait([this](const boost::system::error_code& failure) {
+    ticking_ = false;
+    if (!failure) on_tick();
+  });
+}
+
+void shard::on_tick() {
+  enter();
+  wheel_.advance([](wheel_timer& timer) {
+    connection& c = *static_cast<connection::timer_link&>(timer).of;
+    if (!c.is_ending()) c.role_->on_timer();
+  });
+  check_blocked();
+  forget_stale();
+  input_.trim();
+  end_batch();
+  arm_tick();
+}
+
+void shard::check_blocked() {
+  for (auto it = blocked_.begin(); it != blocked_.end();) {
+    connection& c = **it;
+    bool idle = false;
+    bool late = false;
+    bool given_up = false;
+    chunk* dropped = nullptr;
+    {
+      const std::scoped_lock held(c.queue.lock);
+      idle = !c.queue.wait_armed;
+      if (!idle && !c.queue.closed && !c.queue.empty()) {
+        const auto waited = now_ - c.queue.oldest();
+        late = waited > node_.opts.write_deadline;
+        given_up = c.queue.closing && waited > drain_limit;
+        if (late || given_up) dropped = c.queue.drop();
+      }
+    }
+    chunk::free_all(dropped);
+    if (given_up) {
+      ending_.push_back(&c);
+    } else if (late) {
+      c.end(close_reason::slow_write_deadline);
+    }
+    if (idle) {
+      c.in_blocked_ = false;
+      it = blocked_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+}
+
+void shard::request_stop() {
+  boost::asio::post(io_, [this] { begin_stop(); });
+}
+
+void shard::begin_stop() {
+  enter();
+  stopping_ = true;
+  for (auto& [cid, c] : connections_) c->end(close_reason::shutdown);
+  stop_timer_.expires_after(drain_limit);
+  stop_timer_.async_wait([this](const boost::system::error_code& failure) {
+    if (failure) return;
+    enter();
+    for (auto& [cid, c] : connections_) {
+      const std::scoped_lock held(c->queue.lock);
+      chunk::free_all(c->queue.drop());
+      ending_.push_back(c);
+    }
+    end_batch();
+  });
+  end_batch();
+  end_loop_if_done();
+}
+
+void shard::end_loop_if_done() {
+  if (!stopping_ || !connections_.empty()) return;
+  work_.reset();
+  ticker_.cancel();
+  stop_timer_.cancel();
+}
+
+}  // namespace nuncio::server

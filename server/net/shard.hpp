@@ -1,0 +1,204 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <nuncio/protocol/ops.hpp>
+
+#include "connection.hpp"
+#include "core/router.hpp"
+#include "input_buffer.hpp"
+#include "load_meter.hpp"
+#include "match_cache.hpp"
+#include "node.hpp"
+#include "staging.hpp"
+#include "tcp_stream.hpp"
+
+namespace nuncio::server {
+
+/// Counters of one shard: it alone writes them, anyone reads them.
+struct alignas(64) shard_counters {
+  using counter = std::atomic<std::uint64_t>;
+  counter in_messages{0}, in_bytes{0}, out_messages{0}, out_bytes{0};
+  counter connections{0}, slow_consumers{0}, stale_connections{0}, stalled_producers{0};
+
+  static void add(counter& c, std::uint64_t n) noexcept {
+    c.store(c.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+};
+
+/// One thread, one io_context, its connections. Reads a batch of at most one buffer, routes what is in
+/// it into outlets, and flushes each outlet once.
+///
+/// Every handler begins with enter() and ends with end_batch(). Only adopt(), look(), request_stop()
+/// and load() may be called from other threads.
+class shard {
+ public:
+  shard(node& owner, unsigned index);
+  shard(const shard&) = delete;
+  shard& operator=(const shard&) = delete;
+  ~shard();
+
+  [[nodiscard]] unsigned index() const noexcept { return index_; }
+  [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
+  [[nodiscard]] node& of() const noexcept { return node_; }
+  [[nodiscard]] const shard_counters& counters() const noexcept { return counters_; }
+  [[nodiscard]] shard_counters& counters() noexcept { return counters_; }
+  [[nodiscard]] coarse_time now() const noexcept { return now_; }
+  [[nodiscard]] epoch_member& epoch() noexcept { return epoch_; }
+  [[nodiscard]] pick_random& random() noexcept { return random_; }
+
+  void start();
+  /// Any thread. Drains for at most a second, closes all connections, ends the thread.
+  void request_stop();
+  void join();
+  /// Any thread. Takes over a connected, non-blocking socket.
+  void adopt(int descriptor, boost::asio::ip::tcp::endpoint peer);
+  /// Any thread.
+  [[nodiscard]] const load_meter& load() const noexcept { return load_; }
+  /// Any thread.
+  [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+  /// Any thread: this shard waits for a grace period that may be over.
+  void wake_waiters();
+
+  // For handlers and roles, on this shard's thread.
+
+  void enter();
+  void end_batch();
+
+  /// Routes one message. `last_slot` is the publisher's memory of where its last match was.
+  outcome publish(const account& who, const receiver* publisher, const protocol::ops::pub& op,
+                  std::uint16_t& last_slot);
+
+  void subscribe(account& who, subscription* sub);
+  /// Removes `sub` from the index. It may be freed (forget()) once the returned epoch has passed.
+  std::uint64_t unsubscribe(account& who, subscription* sub);
+
+  /// Calls use(role&) if the connection is still there.
+  template <class Use>
+  void with_role(std::uint64_t cid, Use use) {
+    const auto found = connections_.find(cid);
+    if (found != connections_.end()) use(found->second->meaning());
+  }
+
+  void stage_bytes(connection& to, std::string_view bytes);
+  void stage_pong(connection& to);
+  void begin_end(connection& c);
+  void resume(connection& c);
+  void set_timer(connection& c, std::chrono::milliseconds delay);
+
+ private:
+  friend class connection;
+  struct spent {
+    connection* of;
+    subscription* sub;
+    std::uint32_t sid_hash;
+  };
+
+  void run();
+  void run_turn();
+
+  // Reading.
+  void serve(connection& c);
+  bool take_input(connection& c, char* data, std::size_t size);
+  void go_on_reading(connection& c, stream::status state);
+  void pause(connection& c);
+
+  // Matching.
+  const match_entry& find_targets(const account& who, std::string_view subject, std::uint16_t& last);
+  void build(match_entry& entry, const account& who, std::string_view subject, const sublist::key& key);
+  void use_outlets(const match_entry& entry, int by) noexcept;
+  void forget_stale();
+  std::string_view tail_for(const protocol::ops::pub& op, std::uint8_t flags);
+
+  // Sending.
+  outlet& outlet_of(connection& c);
+  void mark_dirty(outlet& o);
+  void make_room(outlet& o, std::size_t wanted);
+  void mark_loose(outlet& o);
+  void stage(outlet& o, std::string_view prefix, std::string_view tail);
+  void lend(outlet& o, std::string_view bytes);
+  void flush_early(outlet& o);
+  void flush_all();
+  void give_back(outlet& o);
+  void release_loose();
+  void flush(outlet& o);
+  void append(connection& c, std::unique_lock<std::mutex>& held, const iovec* pieces,
+              std::size_t count, std::size_t total);
+  void send_queued(connection& c, std::unique_lock<std::mutex>& held);
+  void arm_writable(connection& c);
+  void on_writable(connection& c);
+  void post_looks();
+  void look(const std::vector<std::uint64_t>& cids);
+  void look_at(connection& c);
+  void note_spent(connection& of, subscription* sub);
+  void settle_spent();
+
+  // Ending.
+  void end_all();
+  void finish(connection& c);
+  void retire_when_idle(connection& c);
+  void begin_stop();
+  void end_loop_if_done();
+
+  // Time.
+  void arm_tick();
+  void on_tick();
+  void check_blocked();
+
+  node& node_;
+  const unsigned index_;
+  boost::asio::io_context io_{1};
+  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_;
+  std::thread thread_;
+  epoch_member epoch_;
+  pick_random random_;
+  shard_counters counters_;
+
+  coarse_time now_{};
+  std::chrono::milliseconds tick_;
+  boost::asio::steady_timer ticker_{io_};
+  bool ticking_ = false;
+  bool stopping_ = false;
+  boost::asio::steady_timer stop_timer_{io_};
+  timer_wheel wheel_;
+
+  boost::unordered_flat_map<std::uint64_t, connection*> connections_;
+  std::atomic<std::size_t> size_{0};
+  input_buffer input_;
+
+  match_cache cache_;
+  match_entry scratch_;
+  std::uint16_t sweep_at_ = 0;
+  std::deque<std::string> rendered_;  // tails that the publisher spelled oddly, until the batch ends
+
+  staging_pool pool_;
+  boost::unordered_flat_map<std::uint64_t, outlet*> foreign_outlets_;
+  std::vector<std::unique_ptr<outlet>> free_outlets_;
+  std::vector<outlet*> dirty_;
+  std::vector<outlet*> loose_;  // named by no remembered match; given back when the batch ends
+  std::size_t staged_ = 0;
+  std::vector<std::vector<std::uint64_t>> looks_;  // cids by owning shard
+  bool have_looks_ = false;
+  std::uint64_t pressure_ = 0;  // most bytes queued for a receiver of this batch
+  std::vector<spent> spent_;
+  std::vector<connection*> ending_;
+  std::vector<connection*> blocked_;
+
+  load_meter load_;
+};
+
+}  // namespace nuncio::server

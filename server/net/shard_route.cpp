@@ -1,0 +1,192 @@
+#include <cstring>
+#include <utility>
+
+#include "shard.hpp"
+
+// Matching: from a published message to the outlets of its receivers.
+namespace nuncio::server {
+namespace {
+
+// Payloads from here on are named, not copied, until the batch ends.
+constexpr std::size_t lend_from = 1024;
+
+constexpr std::string_view prefix_verb = "HMSG ";
+
+connection& connection_of(const target& t) noexcept {
+  return static_cast<connection&>(*t.sub->owner);
+}
+
+}  // namespace
+
+outcome shard::publish(const account& who, const receiver* publisher, const protocol::ops::pub& op,
+                       std::uint16_t& last_slot) {
+  shard_counters::add(counters_.in_messages, 1);
+  shard_counters::add(counters_.in_bytes, op.body.size());
+  const match_entry& entry = find_targets(who, op.subject, last_slot);
+  if (entry.to.empty()) return outcome::nobody;
+
+  const std::size_t skip = op.has_header() ? 0 : 1;  // HMSG or MSG
+  std::string_view tail = op.tail;
+  if (tail.empty()) tail = tail_for(op, 0);
+  std::string_view stripped;
+  std::uint64_t sent = 0;
+  const auto result = deliver(entry.to, publisher, random_, [&](const target& t, bool last) {
+    ++sent;
+    const char* const prefix = entry.prefixes.data() + t.prefix_offset;
+    if ((t.flags & ~unsigned{receiver::no_echo}) != 0) [[unlikely]] {
+      if ((t.flags & receiver::takes_itself) != 0) {
+        connection_of(t).meaning().deliver({op.subject, op.reply, t.sub->sid(),
+                                            op.body.substr(0, op.header_size),
+                                            op.body.substr(op.header_size)},
+                                           last);
+        return;
+      }
+      if ((t.flags & receiver::no_headers) != 0 && op.has_header()) {
+        if (stripped.empty()) stripped = tail_for(op, receiver::no_headers);
+        stage(*t.to, {prefix + 1, t.prefix_size - 1}, stripped);
+        if (last) note_spent(connection_of(t), t.sub);
+        return;
+      }
+    }
+    stage(*t.to, {prefix + skip, t.prefix_size - skip}, tail);
+    if (last) [[unlikely]] note_spent(connection_of(t), t.sub);
+  });
+  shard_counters::add(counters_.out_messages, sent);
+  shard_counters::add(counters_.out_bytes, sent * op.body.size());
+  return result;
+}
+
+// What the publisher's own bytes can't be used for, rendered once for the message.
+std::string_view shard::tail_for(const protocol::ops::pub& op, std::uint8_t flags) {
+  // Short ones are copied at once, long ones are lent until the batch ends.
+  if (rendered_.empty() || rendered_.back().size() >= lend_from || flags != 0) rendered_.emplace_back();
+  std::string& text = rendered_.back();
+  text.clear();
+  text.reserve(staging_pool::slack);  // stage() may read behind the end
+  if (flags == 0) {
+    protocol::render_tail(op, text);
+  } else {
+    protocol::render_stripped_tail(op, text);
+  }
+  return text;
+}
+
+const match_entry& shard::find_targets(const account& who, std::string_view subject,
+                                       std::uint16_t& last) {
+  const sublist& index = node_.index;
+  if (const match_entry* const recent = cache_.at(last);
+      recent != nullptr && recent->is_for(who, subject) &&
+      recent->stamp == index.stamp(recent->place)) {
+    return *recent;
+  }
+  const auto key = index.key_of(who, subject);
+  const auto slot = match_cache::slot_of(key.hash);
+  match_entry* const there = cache_.at(slot);
+  if (there != nullptr && there->is_for(who, subject)) {
+    last = slot;
+    if (there->stamp == index.stamp(key.place)) return *there;
+    use_outlets(*there, -1);
+    build(*there, who, subject, key);
+    use_outlets(*there, +1);
+    if (!there->to.empty()) return *there;
+    cache_.replace(slot, nullptr);
+    scratch_.to.clear();
+    return scratch_;
+  }
+  build(scratch_, who, subject, key);
+  if (scratch_.to.empty() || !cache_.knocks_again(key.hash)) return scratch_;
+  auto entry = std::make_unique<match_entry>(std::move(scratch_));
+  scratch_ = {};
+  entry->who = &who;
+  entry->subject.assign(subject);
+  entry->place = key.place;
+  use_outlets(*entry, +1);
+  if (const auto old = cache_.replace(slot, std::move(entry))) use_outlets(*old, -1);
+  last = slot;
+  return *cache_.at(slot);
+}
+
+void shard::build(match_entry& entry, const account& who, std::string_view subject,
+                  const sublist::key& key) {
+  entry.stamp = make_plan(node_.index, who, subject, key, entry.to);
+  entry.prefixes.clear();
+  const auto prepare = [&](target& t) {
+    if ((t.flags & receiver::takes_itself) != 0) return;
+    t.to = &outlet_of(connection_of(t));
+    t.prefix_offset = static_cast<std::uint32_t>(entry.prefixes.size());
+    const auto sid = t.sub->sid();
+    entry.prefixes += prefix_verb;
+    entry.prefixes += subject;
+    entry.prefixes += ' ';
+    entry.prefixes += sid;
+    entry.prefixes += ' ';
+    t.prefix_size = static_cast<std::uint32_t>(entry.prefixes.size()) - t.prefix_offset;
+  };
+  for (target& t : entry.to.plain) prepare(t);
+  for (target& t : entry.to.members) prepare(t);
+  // stage() copies in fixed steps and may read behind the last prefix.
+  entry.prefixes.append(staging_pool::slack, '\0');
+}
+
+void shard::use_outlets(const match_entry& entry, int by) noexcept {
+  for (const auto* list : {&entry.to.plain, &entry.to.members}) {
+    for (const target& t : *list) {
+      if (t.to == nullptr) continue;
+      t.to->uses += static_cast<std::uint32_t>(by);
+      // One that nothing names any more is given back with the others at the end of the batch.
+      if (t.to->uses == 0) mark_loose(*t.to);
+    }
+  }
+}
+
+// Entries that are stale and not asked for again would hold outlets for ever: a few are looked at
+// every tick.
+void shard::forget_stale() {
+  for (unsigned i = 0; i < match_cache::size / 16; ++i) {
+    sweep_at_ = static_cast<std::uint16_t>((sweep_at_ + 1) % match_cache::size);
+    const match_entry* const entry = cache_.at(sweep_at_);
+    if (entry == nullptr || entry->stamp == node_.index.stamp(entry->place)) continue;
+    use_outlets(*cache_.replace(sweep_at_, nullptr), -1);
+  }
+}
+
+void shard::stage(outlet& o, std::string_view prefix, std::string_view tail) {
+  if (!o.dirty) mark_dirty(o);
+  ++o.messages;
+  if (prefix.size() > staging_pool::large - lend_from) [[unlikely]] {
+    // Nobody has such subjects, but a long control line may be allowed.
+    std::string& line = rendered_.emplace_back(prefix);
+    line += tail;
+    return lend(o, line);
+  }
+  const bool is_long = tail.size() >= lend_from;
+  const std::size_t wanted = prefix.size() + (is_long ? 0 : tail.size());
+  if (o.capacity - o.size < wanted) [[unlikely]] make_room(o, wanted);
+  char* to = o.data + o.size;
+  // Both are short: whole steps of 32 bytes are quicker than exact sizes. The staging has slack, the
+  // prefixes and the read buffer have padding.
+  const auto copy = [&to](std::string_view from) {
+    if (from.size() <= 32) {
+      std::memcpy(to, from.data(), 32);
+    } else {
+      std::memcpy(to, from.data(), from.size());
+    }
+    to += from.size();
+  };
+  copy(prefix);
+  if (!is_long) copy(tail);
+  o.size += static_cast<std::uint32_t>(wanted);
+  if (is_long) lend(o, tail);
+}
+
+void shard::lend(outlet& o, std::string_view bytes) {
+  if (o.size != o.cut) o.pieces.push_back({o.data + o.cut, o.size - o.cut});
+  o.pieces.push_back({const_cast<char*>(bytes.data()), bytes.size()});
+  o.cut = o.size;
+  o.lent += bytes.size();
+  constexpr std::size_t most_pieces = 256;
+  constexpr std::size_t most_lent = 1024 * 1024;
+  if (o.pieces.size() >= most_pieces || o.lent >= most_lent) flush_early(o);
+}
+
+}  // namespace nuncio::server

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <system_error>
+
+#include <sys/uio.h>
+
+namespace nuncio::server {
+
+/// Who waits for a stream. The calls come from the thread of the shard that owns the stream, once for
+/// each wait; with `aborted` if the wait was cancelled.
+class stream_events {
+ public:
+  virtual void on_readable(bool aborted) = 0;
+  virtual void on_writable(bool aborted) = 0;
+
+ protected:
+  ~stream_events() = default;
+};
+
+/// A byte stream to a peer. Reading and writing never block.
+///
+/// Contract: read() says whether more may be had at once. Plain TCP may infer `drained` from a short
+/// read; a stream that keeps decrypted or unframed bytes must not, for no readiness comes for them.
+/// A `direct` stream may be written by whoever holds its connection's right to send; any other only
+/// by its owner.
+class stream {
+ public:
+  enum class status : std::uint8_t {
+    more,         ///< more may be there: read again before waiting
+    drained,      ///< wait before reading again
+    would_block,  ///< nothing moved
+    ended,        ///< the peer has closed its side
+    failed,       ///< the stream is broken
+  };
+  struct result {
+    std::size_t size = 0;
+    status state = status::more;
+  };
+
+  stream() = default;
+  stream(const stream&) = delete;
+  stream& operator=(const stream&) = delete;
+  virtual ~stream() = default;
+
+  virtual result read(std::span<char> into) = 0;
+  /// Writes as much as the peer takes now.
+  virtual result write(const iovec* pieces, std::size_t count) = 0;
+
+  /// At most one wait of each kind at a time.
+  virtual void wait_readable(stream_events& who) = 0;
+  virtual void wait_writable(stream_events& who) = 0;
+  /// Ends both directions; pending waits complete as aborted, the descriptor stays open.
+  virtual void shutdown() = 0;
+
+  [[nodiscard]] virtual bool is_direct() const noexcept = 0;
+};
+
+}  // namespace nuncio::server

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <new>
+
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "stream.hpp"
+
+namespace nuncio::server {
+
+/// Memory for one pending wait, so that arming it allocates nothing.
+class wait_memory {
+ public:
+  static constexpr std::size_t size = 128;
+
+  void* take(std::size_t wanted) {
+    if (busy_ || wanted > size) return ::operator new(wanted);
+    busy_ = true;
+    return bytes_;
+  }
+  void give(void* memory) noexcept {
+    if (memory == bytes_) {
+      busy_ = false;
+    } else {
+      ::operator delete(memory);
+    }
+  }
+
+ private:
+  alignas(std::max_align_t) std::byte bytes_[size];
+  bool busy_ = false;
+};
+
+/// Plain TCP: Asio waits for readiness, the descriptor is read and written directly.
+class tcp_stream final : public stream {
+ public:
+  using socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
+                                                  boost::asio::io_context::executor_type>;
+
+  /// Pre: `open` is connected and non-blocking.
+  explicit tcp_stream(socket open);
+
+  result read(std::span<char> into) override;
+  result write(const iovec* pieces, std::size_t count) override;
+  void wait_readable(stream_events& who) override;
+  void wait_writable(stream_events& who) override;
+  void shutdown() override;
+  [[nodiscard]] bool is_direct() const noexcept override { return true; }
+
+ private:
+  socket socket_;
+  const int descriptor_;  // other threads may use it, never Asio's object
+  wait_memory read_wait_;
+};
+
+}  // namespace nuncio::server

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace nuncio::server {
+
+/// One timer of many that may be late by a tick. Link it into a wheel; unlink before it dies.
+struct wheel_timer {
+  wheel_timer* next = nullptr;
+  wheel_timer** link = nullptr;  // who points to this; null: not scheduled
+  std::uint64_t due = 0;         // tick
+
+  [[nodiscard]] bool scheduled() const noexcept { return link != nullptr; }
+  void unlink() noexcept {
+    if (link == nullptr) return;
+    *link = next;
+    if (next != nullptr) next->link = link;
+    link = nullptr;
+    next = nullptr;
+  }
+};
+
+/// Timers in slots by their tick: scheduling, cancelling and an idle tick cost a few instructions,
+/// however many there are. Pure: who owns it says when a tick has passed. One thread only.
+class timer_wheel {
+ public:
+  /// Fires at the `ticks`-th advance() from now, at the next one if 0.
+  void schedule(wheel_timer& timer, std::uint64_t ticks) noexcept {
+    timer.unlink();
+    timer.due = now_ + (ticks == 0 ? 1 : ticks);
+    push(slots_[timer.due % slots_.size()], timer);
+  }
+
+  /// One tick has passed: calls fire(wheel_timer&) for each timer that is due, unlinked before. It may
+  /// schedule and unlink any timer.
+  template <class Fire>
+  void advance(Fire fire) {
+    ++now_;
+    wheel_timer* due = nullptr;
+    wheel_timer* next = nullptr;
+    for (wheel_timer* at = slots_[now_ % slots_.size()]; at != nullptr; at = next) {
+      next = at->next;
+      if (at->due > now_) continue;  // another round
+      at->unlink();
+      push(due, *at);
+    }
+    while (due != nullptr) {
+      wheel_timer& timer = *due;
+      timer.unlink();
+      fire(timer);
+    }
+  }
+
+ private:
+  static void push(wheel_timer*& head, wheel_timer& timer) noexcept {
+    timer.next = head;
+    timer.link = &head;
+    if (head != nullptr) head->link = &timer.next;
+    head = &timer;
+  }
+
+  std::array<wheel_timer*, 256> slots_{};
+  std::uint64_t now_ = 0;
+};
+
+}  // namespace nuncio::server

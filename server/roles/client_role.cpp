@@ -1,0 +1,386 @@
+#include "client_role.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include <nuncio/protocol/info.hpp>
+#include <nuncio/protocol/subject.hpp>
+
+#include "net/shard.hpp"
+
+namespace nuncio::server {
+namespace {
+
+using protocol::errc;
+using protocol::flow;
+using std::chrono::milliseconds;
+
+// How old a measured round trip may be before a PING is sent in spite of traffic.
+constexpr std::chrono::hours rtt_lifetime{1};
+
+constexpr std::string_view system_queue = "_sys_";
+
+bool is_reserved_reply(std::string_view reply) noexcept {
+  return reply.starts_with("_R_.") || reply.starts_with("$JS.ACK.") || reply.starts_with("_GR_.") ||
+         reply.starts_with("$GR.");
+}
+
+bool is_reserved_subject(std::string_view subject) noexcept {
+  return subject.starts_with("_GR_.") || subject.starts_with("$GR.") || subject.starts_with("$NRG.");
+}
+
+std::string violation(std::string_view what, std::string_view subject, std::string_view queue = {}) {
+  std::string text = "-ERR 'Permissions Violation for ";
+  text += what;
+  text += " \"";
+  text += subject;
+  text += '"';
+  if (!queue.empty()) {
+    text += " using queue \"";
+    text += queue;
+    text += '"';
+  }
+  text += "'\r\n";
+  return text;
+}
+
+}  // namespace
+
+client_role::client_role(connection& c)
+    : connection_(c),
+      account_(&c.home().of().global),
+      tracing_(c.home().of().opts.trace && c.home().of().log.enabled(log_level::trace)) {
+  limits_.max_control_line = opts().max_control_line;
+  limits_.max_payload = opts().max_payload;
+  c.flags.store(receiver::no_headers, std::memory_order_relaxed);
+}
+
+client_role::~client_role() = default;
+
+const options& client_role::opts() const noexcept { return connection_.home().of().opts; }
+
+void client_role::on_open() {
+  account_->connections.fetch_add(1, std::memory_order_relaxed);
+  last_input_ = connection_.home().now();
+  send_info(false);
+  connection_.set_timer(opts().ping_interval);
+}
+
+void client_role::send_info(bool answers_connect) {
+  protocol::server_info info = connection_.home().of().info;
+  info.client_id = connection_.id;
+  info.client_ip = connection_.peer_ip();
+  if (answers_connect) {
+    info.connect_info = true;
+    info.remote_account = account_->name;
+  }
+  connection_.send("INFO " + protocol::to_json(info) + " \r\n");
+}
+
+role::verdict client_role::on_input(std::string_view bytes) {
+  last_input_ = connection_.home().now();
+  const auto result = protocol::parse(bytes.data(), bytes.size(), limits_, *this);
+  const bool again = result.next == flow::again;
+  return {result.consumed, result.needed, again ? flow::suspended : result.next};
+}
+
+flow client_role::ok() {
+  if (verbose_) connection_.send("+OK\r\n");
+  return flow::go_on;
+}
+
+bool client_role::may_publish(const protocol::ops::pub& op) {
+  const bool granted = may_publish_ == nullptr || may_publish_->allows(op.subject);
+  if (!granted || is_reserved_subject(op.subject)) {
+    connection_.send(violation("Publish to", op.subject));
+    return false;
+  }
+  if (is_reserved_reply(op.reply)) {
+    connection_.send(violation("Publish with Reply of", op.reply));
+    return false;
+  }
+  return true;
+}
+
+flow client_role::on_pub(const protocol::ops::pub& op) {
+  if (tracing_) [[unlikely]] {
+    std::string text = op.has_header() ? "HPUB " : "PUB ";
+    text.append(op.subject).append(op.reply.empty() ? "" : " ").append(op.reply);
+    trace("<<-", text.append(" ").append(op.size_text));
+    trace("<<- MSG_PAYLOAD:", op.body.substr(0, opts().max_traced_size == 0 ? op.body.size() : opts().max_traced_size));
+  }
+  if (pedantic_ && !protocol::is_valid_publish(op.subject)) {
+    connection_.fail(errc::invalid_publish_subject);
+  }
+  // Every reserved name begins with one of two characters.
+  const bool suspicious = op.subject.front() == '$' || op.subject.front() == '_' || !op.reply.empty();
+  if ((suspicious || may_publish_ != nullptr) && !may_publish(op)) return flow::go_on;
+  ok();
+  const auto result = connection_.home().publish(*account_, &connection_, op, last_slot_);
+  if (no_responders_ && result != outcome::delivered && !op.reply.empty()) send_no_responders(op);
+  return flow::go_on;
+}
+
+// Said only to a requester that listens for the reply by a plain subscription of its own.
+void client_role::send_no_responders(const protocol::ops::pub& op) {
+  auto& index = connection_.home().of().index;
+  const auto key = index.key_of(*account_, op.reply);
+  const subscription* own = nullptr;
+  index.match(*account_, op.reply, key.hash, [&](const subscription* sub) {
+    if (own == nullptr && sub->owner == &connection_ && sub->queue().empty()) own = sub;
+  });
+  if (own == nullptr) return;
+  constexpr std::string_view head = "NATS/1.0 503\r\nNats-Subject: ";
+  constexpr std::string_view end = "\r\n\r\n";
+  const auto size = std::to_string(head.size() + op.subject.size() + end.size());
+  std::string line = "HMSG ";
+  line.append(op.reply).append(" ").append(own->sid()).append(" ").append(size).append(" ").append(size);
+  line.append("\r\n").append(head).append(op.subject).append(end).append("\r\n");
+  connection_.send(line);
+}
+
+flow client_role::on_sub(const protocol::ops::sub& op) {
+  if (tracing_) [[unlikely]] {
+    std::string text = "SUB ";
+    text.append(op.subject).append(op.queue.empty() ? "" : " ").append(op.queue);
+    trace("<<-", text.append(" ").append(op.sid));
+  }
+  if (op.queue == system_queue) {
+    connection_.send(violation("Subscription to", op.subject, op.queue));
+    return flow::go_on;
+  }
+  if (opts().max_subscriptions > 0 && sids_.size() >= opts().max_subscriptions) {
+    return connection_.fail(errc::max_subscriptions);
+  }
+  if (auto* const known = sids_.find(op.sid)) {
+    // One that was removed, or whose limit has been reached, makes room; any other stays.
+    if (known->index != subscription::unlinked && known->exhausted()) remove(known);
+    if (sids_.find(op.sid) == known) {
+      if (known->index != subscription::unlinked) return ok();
+      suspended_ = true;
+      return flow::again;
+    }
+  }
+  if (!protocol::is_valid_subscription(op.subject)) return connection_.fail(errc::invalid_subject);
+  auto* const sub = subscription::create(connection_, account_->id, op.subject, op.queue, op.sid);
+  sids_.insert(sub);
+  connection_.home().subscribe(*account_, sub);
+  return ok();
+}
+
+flow client_role::on_unsub(const protocol::ops::unsub& op) {
+  if (tracing_) [[unlikely]] {
+    trace("<<-", std::string("UNSUB ").append(op.sid).append(op.max > 0 ? " " + std::to_string(op.max) : ""));
+  }
+  auto* const sub = sids_.find(op.sid);
+  if (sub != nullptr && sub->index != subscription::unlinked) {
+    const auto max = static_cast<std::uint32_t>(op.max);
+    sub->max.store(max, std::memory_order_seq_cst);
+    if (max == 0 || sub->exhausted()) remove(sub);
+  }
+  // +OK says that nothing more arrives for this sid, so it waits until that is true.
+  if (verbose_ && !removed_.empty()) {
+    suspended_ = true;
+    return flow::again;
+  }
+  return ok();
+}
+
+void client_role::on_exhausted(subscription* sub, std::uint32_t sid_hash) {
+  if (!sids_.holds(sub, sid_hash) || sub->index == subscription::unlinked) return;
+  if (!sub->exhausted()) return;
+  if (tracing_) [[unlikely]] trace("<->", std::string("DELSUB ").append(sub->sid()));
+  remove(sub);
+}
+
+// Off the index at once; off the books once no other shard can be staging a message for it.
+void client_role::remove(subscription* sub) {
+  auto& home = connection_.home();
+  const auto tag = home.unsubscribe(*account_, sub);
+  if (home.epoch().passed(tag)) {
+    sids_.erase(sub);
+    subscription::destroy(sub);
+    return;
+  }
+  removed_.push_back({tag, sub});
+  wait_for_removed();
+}
+
+void client_role::remove_all() {
+  std::vector<subscription*> all;
+  sids_.for_each([&all](subscription* sub) {
+    if (sub->index != subscription::unlinked) all.push_back(sub);
+  });
+  for (auto* const sub : all) remove(sub);
+}
+
+void client_role::wait_for_removed() {
+  if (std::exchange(waiting_, true)) return;
+  // The role may be gone by then: look the connection up again.
+  auto& home = connection_.home();
+  home.epoch().when_passed(removed_.back().tag, [&home, cid = connection_.id] {
+    home.with_role(cid, [](role& r) { static_cast<client_role&>(r).settle_removed(); });
+  });
+}
+
+void client_role::settle_removed() {
+  waiting_ = false;
+  auto& epoch = connection_.home().epoch();
+  const auto done = std::find_if(removed_.begin(), removed_.end(),
+                                 [&epoch](const removed& r) { return !epoch.passed(r.tag); });
+  for (auto it = removed_.begin(); it != done; ++it) {
+    sids_.erase(it->sub);
+    subscription::destroy(it->sub);
+  }
+  removed_.erase(removed_.begin(), done);
+  if (!removed_.empty()) return wait_for_removed();
+  if (std::exchange(suspended_, false)) connection_.resume();
+}
+
+flow client_role::on_connect(std::string_view json) {
+  protocol::connect_options asked;
+  // Fields that are left out keep what they were.
+  asked.verbose = verbose_;
+  asked.pedantic = pedantic_;
+  asked.echo = (connection_.flags.load(std::memory_order_relaxed) & receiver::no_echo) == 0;
+  asked.headers = limits_.headers;
+  asked.no_responders = no_responders_;
+  asked.protocol = protocol_;
+  if (!protocol::parse_connect(json, asked)) return on_error(errc::bad_arguments);
+  if (tracing_) [[unlikely]] trace("<<-", "CONNECT [REDACTED]");
+  if (connected_ && sids_.size() != 0) {
+    // The reference forgets all subscriptions without a word.
+    remove_all();
+    if (!removed_.empty()) {
+      suspended_ = true;
+      return flow::again;
+    }
+  }
+  last_input_ = connection_.home().now();
+  verbose_ = asked.verbose;
+  pedantic_ = asked.pedantic;
+  if (asked.has_account) return connection_.fail(errc::authorization_violation);
+  if (asked.protocol < 0 || asked.protocol > 1) return connection_.fail(errc::invalid_client_protocol);
+  if (asked.no_responders && !asked.headers) return connection_.fail(errc::no_responders_headers);
+  protocol_ = static_cast<std::uint8_t>(asked.protocol);
+  no_responders_ = asked.no_responders;
+  limits_.headers = asked.headers;
+  const auto flags = static_cast<std::uint8_t>((asked.echo ? 0 : receiver::no_echo) |
+                                               (asked.headers ? 0 : receiver::no_headers));
+  if (connection_.flags.exchange(flags, std::memory_order_relaxed) != flags && sids_.size() != 0) {
+    connection_.home().of().index.invalidate_all();
+  }
+  title_ = asked.version.empty() && asked.lang.empty() && asked.name.empty()
+               ? std::string{}
+               : "v" + asked.version + ":" + asked.lang + ":" + asked.name;
+  connected_ = true;
+  first_ping_ = true;
+  schedule_ping();
+  return ok();
+}
+
+flow client_role::on_info(std::string_view json) {
+  // A client has no business to send it; what is well-formed is ignored.
+  return protocol::parse_info(json) ? flow::go_on : on_error(errc::bad_arguments);
+}
+
+flow client_role::on_ping() {
+  // PONG promises that nothing more arrives for what was unsubscribed before the PING.
+  if (!removed_.empty()) {
+    suspended_ = true;
+    return flow::again;
+  }
+  if (tracing_) [[unlikely]] trace("<<-", "PING");
+  connection_.send_pong();
+  if (connected_ && !std::exchange(greeted_, true) && protocol_ >= 1) send_info(true);
+  return flow::go_on;
+}
+
+flow client_role::on_pong() {
+  if (tracing_) [[unlikely]] trace("<<-", "PONG");
+  if (pings_out_ != 0) last_rtt_ = connection_.home().now();
+  pings_out_ = 0;
+  return flow::go_on;
+}
+
+flow client_role::on_error(errc code) {
+  auto& home = connection_.home();
+  std::uint64_t skipped = 0;
+  if (code != errc::peer_error && home.of().protocol_error_notice.allow(home.now(), skipped)) {
+    std::string line = describe();
+    line.append(" - Client parser ERROR: ").append(protocol::to_string(code));
+    if (skipped != 0) line += " (" + std::to_string(skipped) + " more such lines left out)";
+    home.of().log.write(log_level::error, line);
+  }
+  return connection_.fail(code);
+}
+
+void client_role::schedule_ping() {
+  const auto interval = opts().ping_interval;
+  if (!std::exchange(first_ping_, false)) return connection_.set_timer(interval);
+  // Soon, to learn the round trip; spread, so that clients that came together don't stay together.
+  const auto first = std::min<milliseconds>(interval, protocol::first_ping_delay);
+  const auto spread = static_cast<std::uint32_t>(first.count() / 5 + 1);
+  connection_.set_timer(first + milliseconds(connection_.home().random().below(spread)));
+}
+
+void client_role::on_timer() {
+  const auto now = connection_.home().now();
+  const bool rtt_known = last_rtt_ != decltype(last_rtt_){} && now - last_rtt_ < rtt_lifetime;
+  if (now - last_input_ >= opts().ping_interval || !rtt_known) {
+    if (pings_out_ >= opts().ping_max) {
+      connection_.fail(errc::stale_connection);
+      return;
+    }
+    ++pings_out_;
+    ping_sent_ = now;
+    connection_.send("PING\r\n");
+  }
+  schedule_ping();
+}
+
+void client_role::on_close(close_reason reason) {
+  auto& home = connection_.home();
+  std::vector<subscription*> all;
+  sids_.for_each([&](subscription* sub) { all.push_back(sub); });
+  for (auto* const sub : all) {
+    if (sub->index != subscription::unlinked) home.of().index.remove(*account_, sub, home.epoch());
+    home.epoch().retire(sub, subscription::destroy);
+  }
+  sids_.clear();
+  removed_.clear();
+  account_->connections.fetch_sub(1, std::memory_order_relaxed);
+
+  const bool slow =
+      reason == close_reason::slow_pending || reason == close_reason::slow_write_deadline;
+  auto& log = home.of().log;
+  std::uint64_t skipped = 0;
+  if (slow && home.of().slow_consumer_notice.allow(home.now(), skipped)) {
+    std::string line = describe();
+    line.append(" - Slow Consumer Detected: ").append(to_string(reason));
+    if (skipped != 0) line += " (" + std::to_string(skipped) + " more such lines left out)";
+    log.write(log_level::info, line);
+  }
+  if (log.enabled(log_level::debug)) {
+    log.write(log_level::debug,
+              describe().append(" - Client connection closed: ").append(to_string(reason)));
+  }
+}
+
+void client_role::deliver(const delivery&, bool) {}
+
+std::string client_role::describe() const {
+  std::string text = connection_.peer_ip();
+  text += ':' + std::to_string(connection_.peer().port()) + " - cid:" + std::to_string(connection_.id);
+  if (!title_.empty()) text += " - \"" + title_ + "\"";
+  return text;
+}
+
+void client_role::trace(std::string_view direction, std::string_view text) const {
+  std::string line = describe();
+  line.append(" - ").append(direction).append(" [").append(text).append("]");
+  connection_.home().of().log.write(log_level::trace, line);
+}
+
+}  // namespace nuncio::server

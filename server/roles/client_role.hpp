@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nuncio/protocol/connect.hpp>
+#include <nuncio/protocol/parser.hpp>
+#include <nuncio/server/options.hpp>
+#include <nuncio/server/role.hpp>
+
+#include "core/account.hpp"
+#include "core/permissions.hpp"
+#include "core/sid_map.hpp"
+#include "net/connection.hpp"
+
+namespace nuncio::server {
+
+/// A NATS client: CONNECT, SUB, UNSUB, PUB, HPUB, PING, and what the reference server answers.
+/// Source: nats-server 2.15.2, server/client.go, checked against a live one.
+class client_role final : public role {
+ public:
+  explicit client_role(connection& c);
+  ~client_role() override;
+
+  void on_open() override;
+  verdict on_input(std::string_view bytes) override;
+  void on_timer() override;
+  void on_close(close_reason reason) override;
+  void deliver(const delivery& message, bool last) override;
+  void on_exhausted(subscription* sub, std::uint32_t sid_hash) override;
+  [[nodiscard]] std::string describe() const override;
+
+  // The parser's handler.
+  protocol::flow on_pub(const protocol::ops::pub& op);
+  protocol::flow on_sub(const protocol::ops::sub& op);
+  protocol::flow on_unsub(const protocol::ops::unsub& op);
+  protocol::flow on_connect(std::string_view json);
+  protocol::flow on_info(std::string_view json);
+  protocol::flow on_ping();
+  protocol::flow on_pong();
+  protocol::flow on_error(protocol::errc code);
+
+ private:
+  struct removed {
+    std::uint64_t tag;
+    subscription* sub;
+  };
+
+  [[nodiscard]] const options& opts() const noexcept;
+  [[nodiscard]] bool may_publish(const protocol::ops::pub& op);
+  protocol::flow ok();
+  void send_info(bool answers_connect);
+  void send_no_responders(const protocol::ops::pub& op);
+  void remove(subscription* sub);
+  void remove_all();
+  void settle_removed();
+  void wait_for_removed();
+  void schedule_ping();
+  void trace(std::string_view direction, std::string_view text) const;
+
+  connection& connection_;
+  account* account_;
+  sid_map sids_;
+  protocol::parse_limits limits_;
+  // Removed from the index, in `sids_` until no shard can be staging messages for them.
+  std::vector<removed> removed_;
+  std::unique_ptr<publisher_rules> may_publish_;  // null: anything
+  // CONNECT's `version:lang:name`, as logs show it.
+  std::string title_;
+
+  std::chrono::steady_clock::time_point last_input_{};
+  std::chrono::steady_clock::time_point ping_sent_{};
+  std::chrono::steady_clock::time_point last_rtt_{};  // when a round trip was last measured
+  std::uint16_t last_slot_ = 0;                       // of the shard's match cache
+  std::uint8_t pings_out_ = 0;
+  std::uint8_t protocol_ = 0;
+  bool verbose_ = true;  // as long as no CONNECT says otherwise
+  bool pedantic_ = true;
+  bool no_responders_ = false;
+  bool connected_ = false;
+  bool greeted_ = false;  // the INFO that answers CONNECT has been sent
+  bool first_ping_ = true;
+  bool waiting_ = false;    // for a grace period
+  bool suspended_ = false;  // input waits for it, too
+  const bool tracing_;
+};
+
+}  // namespace nuncio::server

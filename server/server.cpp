@@ -1,0 +1,131 @@
+#include <nuncio/server/server.hpp>
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <span>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include <nuncio/protocol/nkey.hpp>
+
+#include "net/listener.hpp"
+#include "net/shard.hpp"
+#include "roles/client_role.hpp"
+
+namespace nuncio::server {
+namespace {
+
+// Level of the JetStream API that clients see in 2.15.2, also with JetStream off.
+constexpr int api_level = 5;
+
+std::array<std::byte, 32> random_bytes() {
+  std::random_device source;
+  std::array<std::byte, 32> out;
+  for (auto& byte : out) byte = static_cast<std::byte>(source());
+  return out;
+}
+
+std::uint64_t random_seed() {
+  std::random_device source;
+  return std::uint64_t{source()} << 32 | source();
+}
+
+void check(const options& opts) {
+  if (opts.port > 0xffff) throw std::invalid_argument("port must be at most 65535");
+  if (opts.max_payload > opts.max_pending) {
+    throw std::invalid_argument("max_payload (" + std::to_string(opts.max_payload) +
+                                ") must not exceed max_pending (" +
+                                std::to_string(opts.max_pending) + ")");
+  }
+  if (opts.ping_interval.count() <= 0) throw std::invalid_argument("ping_interval must be positive");
+  if (opts.write_deadline.count() <= 0) throw std::invalid_argument("write_deadline must be positive");
+  if (opts.shards > epochs::max_members) {
+    throw std::invalid_argument("shards must be at most " + std::to_string(epochs::max_members));
+  }
+}
+
+}  // namespace
+
+node::node(options settings, log_sink& sink, std::uint64_t seed)
+    : opts(std::move(settings)), log(sink), index(seed), global(1, "$G", seed) {
+  const auto cores = std::max(1U, std::thread::hardware_concurrency());
+  const auto count = std::min(opts.shards == 0 ? cores : opts.shards, epochs::max_members);
+  all_epochs = std::make_unique<epochs>(count, [this](unsigned i) { shards[i]->wake_waiters(); });
+  for (unsigned i = 0; i < count; ++i) shards.push_back(std::make_unique<shard>(*this, i));
+  make_client = [](connection& c) { return std::make_unique<client_role>(c); };
+
+  const auto key = random_bytes();
+  info.server_id = protocol::make_server_nkey(key);
+  info.server_name = opts.name.empty() ? info.server_id : opts.name;
+  info.version = compatible_version;
+  info.go = "-";
+  info.host = opts.host;
+  info.max_payload = opts.max_payload;
+  info.api_lvl = api_level;
+  info.nuncio_version = NUNCIO_VERSION;
+}
+
+node::~node() = default;
+
+struct server::running {
+  running(options settings, log_sink& log)
+      : shared(std::move(settings), log, random_seed()), accept(shared) {}
+
+  node shared;
+  listener accept;
+  bool started = false;
+};
+
+server::server(options settings, log_sink& log) {
+  check(settings);
+  running_ = std::make_unique<running>(std::move(settings), log);
+}
+
+server::~server() { stop(); }
+
+void server::start() {
+  auto& [shared, accept, started] = *running_;
+  accept.open();
+  shared.info.port = accept.port();
+  for (const auto& each : shared.shards) each->start();
+  accept.start();
+  started = true;
+}
+
+void server::stop() {
+  auto& [shared, accept, started] = *running_;
+  if (!std::exchange(started, false)) return;
+  accept.close();
+  for (const auto& each : shared.shards) each->request_stop();
+  for (const auto& each : shared.shards) each->join();
+}
+
+std::uint16_t server::port() const noexcept { return running_->accept.port(); }
+const std::string& server::id() const noexcept { return running_->shared.info.server_id; }
+const std::string& server::name() const noexcept { return running_->shared.info.server_name; }
+
+stats server::statistics() const {
+  stats out;
+  const node& shared = running_->shared;
+  for (const auto& each : shared.shards) {
+    const auto& from = each->counters();
+    const auto add = [](std::uint64_t& to, const shard_counters::counter& c) {
+      to += c.load(std::memory_order_relaxed);
+    };
+    add(out.in_messages, from.in_messages);
+    add(out.in_bytes, from.in_bytes);
+    add(out.out_messages, from.out_messages);
+    add(out.out_bytes, from.out_bytes);
+    add(out.total_connections, from.connections);
+    add(out.slow_consumers, from.slow_consumers);
+    add(out.stale_connections, from.stale_connections);
+    add(out.stalled_producers, from.stalled_producers);
+  }
+  out.connections = shared.connections.load(std::memory_order_relaxed);
+  out.subscriptions = shared.global.subscriptions.load(std::memory_order_relaxed);
+  return out;
+}
+
+}  // namespace nuncio::server
