@@ -69,7 +69,7 @@ CLI::Option* add_duration(CLI::App& app,
           },
           help)
       ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_SENSITIVE, ""))
-      ->type_name("DURATION");
+      ->option_text("DURATION");
 }
 
 void check_publish_subject(std::string_view subject) {

@@ -45,10 +45,9 @@ file_ptr file_with(std::string_view text) {
   file_ptr file(std::tmpfile(), &std::fclose);
   if (file == nullptr) fail_command("temporary file", errno);
   if (std::fwrite(text.data(), 1, text.size(), file.get()) != text.size() ||
-      std::fflush(file.get()) != 0) {
+      std::fflush(file.get()) != 0 || std::fseek(file.get(), 0, SEEK_SET) != 0) {
     fail_command("temporary file", errno);
   }
-  std::rewind(file.get());
   return file;
 }
 

@@ -25,10 +25,13 @@ void read(const json::value& value, bool& into) {
 
 template <class Integer>
 void read_integer(const json::value& value, Integer& into) {
-  const auto fits = [](auto number) { return std::in_range<Integer>(number); };
-  if (value.is_int64() && fits(value.get_int64())) into = static_cast<Integer>(value.get_int64());
-  if (value.is_uint64() && fits(value.get_uint64()))
-    into = static_cast<Integer>(value.get_uint64());
+  if (value.is_int64()) {
+    const auto number = value.get_int64();
+    if (std::in_range<Integer>(number)) into = static_cast<Integer>(number);
+  } else if (value.is_uint64()) {
+    const auto number = value.get_uint64();
+    if (std::in_range<Integer>(number)) into = static_cast<Integer>(number);
+  }
 }
 
 void read(const json::value& value, int& into) {

@@ -24,7 +24,7 @@ constexpr std::array verbs{
 };
 
 /// One large message shall not keep its memory for as long as the connection lives.
-constexpr std::size_t kept_capacity = 1024 * 1024;
+constexpr std::size_t kept_capacity = 1024UL * 1024;
 
 bool is_blank(char c) {
   return c == ' ' || c == '\t';

@@ -111,4 +111,15 @@ std::string make_server_nkey(std::span<const std::byte, 32> seed) {
                             std::as_bytes(std::span<const unsigned char, 32>{public_bytes}));
 }
 
+std::string make_curve_nkey(std::span<const std::byte, 32> seed) {
+  if (sodium_init() < 0) throw std::runtime_error("libsodium can't be initialised");
+  std::array<unsigned char, crypto_scalarmult_BYTES> public_bytes{};
+  if (crypto_scalarmult_base(public_bytes.data(),
+                             reinterpret_cast<const unsigned char*>(seed.data())) != 0) {
+    throw std::runtime_error("no X25519 key can be made");
+  }
+  return encode_public_nkey(nkey_kind::curve,
+                            std::as_bytes(std::span<const unsigned char, 32>{public_bytes}));
+}
+
 }  // namespace nuncio::protocol

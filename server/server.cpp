@@ -13,6 +13,7 @@
 #include "net/listener.hpp"
 #include "net/shard.hpp"
 #include "roles/client_role.hpp"
+#include "roles/internal_role.hpp"
 
 namespace nuncio::server {
 namespace {
@@ -64,17 +65,31 @@ node::node(options settings, log_sink& sink, std::uint64_t seed)
   info.host = opts.host;
   info.max_payload = opts.max_payload;
   info.api_lvl = api_level;
+  info.xkey = protocol::make_curve_nkey(random_bytes());
   info.nuncio_version = NUNCIO_VERSION;
 }
 
 node::~node() = default;
 
+protocol::server_info node::info_for(std::uint64_t cid,
+                                     const boost::asio::ip::tcp::endpoint& peer) const {
+  auto out = info;
+  out.client_id = cid;
+  out.client_ip = ip_text(peer.address());
+  return out;
+}
+
+void node::last_one_left() noexcept {
+  if (lame_duck.exchange(false, std::memory_order_seq_cst)) when_left();
+}
+
 struct server::running {
   running(options settings, log_sink& log)
-      : shared(std::move(settings), log, random_seed()), accept(shared) {}
+      : shared(std::move(settings), log, random_seed()), accept(shared), system(shared) {}
 
   node shared;
   listener accept;
+  internal_role system;
   bool started = false;
 };
 
@@ -86,20 +101,30 @@ server::server(options settings, log_sink& log) {
 server::~server() { stop(); }
 
 void server::start() {
-  auto& [shared, accept, started] = *running_;
+  auto& [shared, accept, system, started] = *running_;
   accept.open();
   shared.info.port = accept.port();
+  system.subscribe();
   for (const auto& each : shared.shards) each->start();
   accept.start();
   started = true;
 }
 
 void server::stop() {
-  auto& [shared, accept, started] = *running_;
+  auto& [shared, accept, system, started] = *running_;
   if (!std::exchange(started, false)) return;
   accept.close();
   for (const auto& each : shared.shards) each->request_stop();
   for (const auto& each : shared.shards) each->join();
+}
+
+void server::enter_lame_duck(std::function<void()> done) {
+  node& shared = running_->shared;
+  running_->accept.close();
+  shared.when_left = std::move(done);
+  shared.lame_duck.store(true, std::memory_order_seq_cst);
+  if (shared.connections.load(std::memory_order_seq_cst) == 0) return shared.last_one_left();
+  for (const auto& each : shared.shards) each->enter_lame_duck();
 }
 
 std::uint16_t server::port() const noexcept { return running_->accept.port(); }

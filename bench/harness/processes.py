@@ -86,7 +86,7 @@ class Server:
             if (reason := self.ended_early()) is not None:
                 raise RunError(reason)
             time.sleep(0.005)
-        raise RunError(f"{self.path} was not ready within {START_TIMEOUT_S} s: {self._last_words()}")
+        raise RunError(f"{self.path} was not ready in {START_TIMEOUT_S} s: {self._last_words()}")
 
     def _stop(self) -> None:
         if self._process.poll() is None:
@@ -100,7 +100,7 @@ class Server:
 
 
 def run_tool(argv: list[str], timeout: float) -> subprocess.CompletedProcess[str]:
-    """Runs to the end, or is killed and waited for; on Ctrl-C subprocess.run doesn't always wait."""
+    """Runs to the end, or is killed and waited for, which subprocess.run forgets on Ctrl-C."""
     try:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True,
@@ -119,7 +119,7 @@ def run_tool(argv: list[str], timeout: float) -> subprocess.CompletedProcess[str
 
 
 def raise_priority() -> str:
-    """Where the kernel groups processes by session only the group's priority counts between them."""
+    """Where the kernel groups processes by session, only the group's priority counts outside."""
     said = []
     try:
         Path("/proc/self/autogroup").write_text("-20")

@@ -36,6 +36,9 @@ def number(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+PEER = "nats-server"
+
+
 class Verdicts:
     """Compares figures with targets; needs all rows, since some targets name another one."""
 
@@ -49,7 +52,8 @@ class Verdicts:
         if target.against == "own":
             return ours
         if target.against == "peer":
-            other = result.peer
+            # What is aimed at is aimed at against the other broker, not against ourselves.
+            other = result.peer if result.labels[1] == PEER else None
         elif target.against == "floor":
             other = result.floor
         else:
@@ -124,7 +128,8 @@ def _failures(result: RowResult) -> list[str]:
         for error in sorted(set(figures.errors)) if figures else ():
             times = figures.errors.count(error)
             runs = len(figures.errors) + len(figures.runs)
-            lines.append(f"- **FAILED**: {result.row.name}, {label}, {times} of {runs} runs: {error}")
+            lines.append(f"- **FAILED**: {result.row.name}, {label}, {times} of {runs} runs: "
+                         f"{error}")
     return lines
 
 
@@ -149,8 +154,8 @@ def render(results: list[RowResult], meta: dict) -> str:
            f"{meta['machine']['kernel']}, load {meta['machine']['load']}",
            f"- priority: {meta['priority']}",
            *(f"- {label}: {version}" for label, version in meta["versions"].items()),
-           f"- medians of {meta['rounds']} round(s), the servers in turn, a fresh process each run; "
-           f"seconds per run: {meta['seconds'] or 'as each case has it'}", ""]
+           f"- medians of {meta['rounds']} round(s), the servers in turn, a fresh process each "
+           f"run; seconds per run: {meta['seconds'] or 'as each case has it'}", ""]
     groups: list[tuple[tuple[str, str], list[RowResult]]] = []
     for r in results:
         if not groups or groups[-1][0] != r.labels:

@@ -204,7 +204,10 @@ ROWS: tuple[Row, ...] = (
 
 # In some rows a message is something else.
 EVENTS = {
-    "rpc": "requests", "rpcsubs": "requests", "connect": "connections", "idle": "connections opened",
+    "rpc": "requests",
+    "rpcsubs": "requests",
+    "connect": "connections",
+    "idle": "connections opened",
 }
 
 
@@ -218,7 +221,7 @@ def figure_name(row: Row, figure: str) -> str:
 
 
 def choose(words: list[str]) -> list[Row]:
-    """The rows that are called so, in the order of the table; all but the floor alone if none is."""
+    """The rows that are called so, in the order of the table; without words all but the relay."""
     if not words:
         return [r for r in ROWS if r.kind != "relay"]
     unknown = [w for w in words if not any(r.is_called(w) for r in ROWS)]

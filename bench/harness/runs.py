@@ -96,7 +96,7 @@ def run_floor(size: int, tools: Tools) -> dict:
     return run_once(row, Side("relay", tools.generator, ["relay-server"]), tools)
 
 
-# --- the cross-check by the nats command line tool -------------------------------------------------
+# --- the cross-check by the nats command line tool ------------------------------------------------
 
 _STATS = re.compile(r"stats: ([\d,]+) msgs/sec")
 
@@ -143,7 +143,8 @@ def _nats_bench(row: Row, side: Side, tools: Tools) -> dict:
 # --- rounds ---------------------------------------------------------------------------------------
 
 
-def measure(row: Row, ours: Side, peer: Side | None, tools: Tools, rounds: int, report) -> RowResult:
+def measure(row: Row, ours: Side, peer: Side | None, tools: Tools, rounds: int,
+            report) -> RowResult:
     """A B A B: the neighbours on a shared machine change, the two are compared near in time."""
     result = RowResult(row, labels=(ours.label, peer.label if peer else ""))
     sides = [(ours, result.ours)]
@@ -154,7 +155,8 @@ def measure(row: Row, ours: Side, peer: Side | None, tools: Tools, rounds: int, 
         result.floor = Figures()
     for number in range(rounds):
         for side, figures in sides:
-            _collect(figures, lambda s=side: run_once(row, s, tools), report, row, side.label, number)
+            _collect(figures, lambda s=side: run_once(row, s, tools), report, row, side.label,
+                     number)
         if result.floor is not None:
             _collect(result.floor, lambda: run_floor(row.floor_size, tools), report, row, "floor",
                      number)

@@ -25,7 +25,7 @@ def load():
     flags = {}
     for entry in json.loads(path.read_text()):
         source = os.path.relpath(os.path.join(entry["directory"], entry["file"]), ROOT)
-        if not source.startswith(("..", "build/")):
+        if source.endswith(".cpp") and not source.startswith(("..", "build/")):
             flags[source] = strip(shlex.split(entry["command"]), entry["file"])
     return flags
 

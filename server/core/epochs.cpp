@@ -64,7 +64,7 @@ void epoch_member::when_passed(std::uint64_t tag, std::function<void()> then) {
   // The bit first, then the slots: whoever stores a slot afterwards sees the bit.
   all_.waiting_.fetch_or(std::uint64_t{1} << index_, std::memory_order_seq_cst);
   waiters_.push_back({tag, std::move(then)});
-  check_waiters();
+  if (passed(tag)) all_.wake_(index_);
 }
 
 void epoch_member::check_waiters() {

@@ -81,7 +81,8 @@ class epoch_member {
   std::uint64_t seal();
   /// True if every other member has been quiescent since seal() returned `tag`.
   [[nodiscard]] bool passed(std::uint64_t tag) const noexcept;
-  /// Calls `then` on this thread, from check_waiters(), once passed(tag); at once if it holds now.
+  /// Calls `then` on this thread, from check_waiters(), once passed(tag); never at once, since the
+  /// caller may be in the middle of a batch.
   void when_passed(std::uint64_t tag, std::function<void()> then);
   void check_waiters();
 

@@ -5,6 +5,8 @@
 
 namespace nuncio::server {
 
+class reply_grants;
+class role;
 class subscriber_rules;
 
 /// What the router must know about who receives messages. The network's connection is one, the
@@ -29,6 +31,8 @@ struct receiver {
   std::atomic<const subscriber_rules*> rules{nullptr};  ///< what it may not hear; null: all allowed
   std::atomic<std::uint8_t> flags{0};
   std::atomic<bool> closed{false};  ///< nothing reaches it any more
+  reply_grants* grants = nullptr;   ///< of a receiver that grants_replies; constant
+  role* self = nullptr;             ///< who takes the messages of a receiver that takes_itself; constant
 
  protected:
   ~receiver() = default;

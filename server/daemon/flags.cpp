@@ -205,10 +205,9 @@ std::string to_lower(std::string_view text) {
 std::optional<std::int64_t> to_integer(std::string_view text) {
   constexpr std::string_view letters = "kmgt";
   std::int64_t number = 0;
-  const auto* const end = text.data() + text.size();
-  const auto [at, failed] = std::from_chars(text.data(), end, number);
+  const auto [at, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failed != std::errc{}) return std::nullopt;
-  const auto unit = to_lower({at, static_cast<std::size_t>(end - at)});
+  const auto unit = to_lower(text.substr(static_cast<std::size_t>(at - text.data())));
   if (unit.empty()) return number;
   const auto power = letters.find(unit.front());
   const auto rest = unit.substr(1);
@@ -236,11 +235,11 @@ std::optional<std::chrono::nanoseconds> to_duration(std::string_view text) {
   double sum = 0;
   const bool is_bare = text.find_first_not_of(number_characters) == std::string_view::npos;
   while (!text.empty()) {
-    const auto digits = std::min(text.find_first_not_of(number_characters), text.size());
+    const auto digits = text.substr(0, text.find_first_not_of(number_characters));
     double number = 0;
-    const auto [at, failed] = std::from_chars(text.data(), text.data() + digits, number);
-    if (failed != std::errc{} || at != text.data() + digits) return std::nullopt;
-    text.remove_prefix(digits);
+    const auto [at, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (failed != std::errc{} || at != digits.data() + digits.size()) return std::nullopt;
+    text.remove_prefix(digits.size());
     const auto name = text.substr(0, text.find_first_of(number_characters));
     const auto* unit = std::find_if(units.begin(), units.end(), [&](const unit_row& row) {
       return row.name == (is_bare ? "s" : name);
@@ -416,7 +415,7 @@ class binder {
       return true;
     });
   }
-  void add(std::string_view name, std::function<bool(const std::string&)> read) {
+  void add(std::string_view name, const std::function<bool(const std::string&)>& read) {
     app_.add_option_function<std::string>("--" + std::string(name),
                                           [name, read](const std::string& found) {
                                             if (!read(found)) throw bad_value{name, found};

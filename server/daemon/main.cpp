@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <utility>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -60,13 +61,23 @@ const char* name_of(int signal) {
     case SIGTERM: return "terminated";
     case SIGHUP: return "hangup";
     case SIGUSR1: return "user defined signal 1";
+    case SIGUSR2: return "user defined signal 2";
     default: return "unknown";
   }
 }
 
-// Runs until INT or TERM.
-void serve_signals(asio::signal_set& signals, asio::io_context& io, daemon_room::log& log) {
-  signals.async_wait([&](const boost::system::error_code& failure, int signal) {
+struct signal_loop {
+  asio::io_context& io;
+  asio::signal_set& signals;
+  daemon_room::log& log;
+  server& node;
+  bool lame_duck = false;
+};
+
+// Runs until INT, TERM, or the end of a lame duck.
+void serve_signals(signal_loop& loop) {
+  loop.signals.async_wait([&loop](const boost::system::error_code& failure, int signal) {
+    auto& log = loop.log;
     if (failure) return;
     log.write(log_level::info, std::string("Trapped \"") + name_of(signal) + "\" signal");
     switch (signal) {
@@ -78,9 +89,17 @@ void serve_signals(asio::signal_set& signals, asio::io_context& io, daemon_room:
         log.write(log_level::error,
                   "Failed to reload server configuration: there is no configuration file");
         break;
-      default: io.stop(); return;
+      case SIGUSR2:
+        if (std::exchange(loop.lame_duck, true)) break;
+        log.write(log_level::info, "Entering lame duck mode, stop accepting new clients");
+        loop.node.enter_lame_duck([&loop] { loop.io.stop(); });
+        break;
+      case SIGTERM:
+        if (!loop.lame_duck) return loop.io.stop();
+        break;
+      default: return loop.io.stop();
     }
-    serve_signals(signals, io, log);
+    serve_signals(loop);
   });
 }
 
@@ -89,6 +108,7 @@ int run(const daemon_room::flags& flags, const char* program) {
   asio::io_context io(1);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
   signals.add(SIGUSR1);
+  signals.add(SIGUSR2);
   std::signal(SIGPIPE, SIG_IGN);  // NOLINT(concurrency-mt-unsafe): before any thread
   raise_file_limit();
 
@@ -106,7 +126,8 @@ int run(const daemon_room::flags& flags, const char* program) {
     log.write(log_level::info,
               "Listening for client connections on " + shown_address(flags.host, node.port()));
     log.write(log_level::info, "Server is ready");
-    serve_signals(signals, io, log);
+    signal_loop loop{io, signals, log, node};
+    serve_signals(loop);
     io.run();
     log.write(log_level::info, "Initiating Shutdown...");
     node.stop();

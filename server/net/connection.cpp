@@ -21,6 +21,12 @@ std::string_view to_string(close_reason reason) noexcept {
   return "Unknown";
 }
 
+std::string ip_text(const boost::asio::ip::address& address) {
+  using namespace boost::asio::ip;
+  const bool mapped = address.is_v6() && address.to_v6().is_v4_mapped();
+  return (mapped ? make_address_v4(v4_mapped, address.to_v6()) : address).to_string();
+}
+
 connection::connection(shard& owner, std::uint64_t cid, std::unique_ptr<stream> bytes,
                        boost::asio::ip::tcp::endpoint peer)
     : receiver(cid), home_(owner), stream_(std::move(bytes)), peer_(std::move(peer)) {
@@ -63,14 +69,6 @@ void connection::end(close_reason reason) {
 void connection::resume() { home_.resume(*this); }
 
 void connection::set_timer(std::chrono::milliseconds delay) { home_.set_timer(*this, delay); }
-
-std::string connection::peer_ip() const {
-  const auto address = peer_.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6()).to_string();
-  }
-  return address.to_string();
-}
 
 void connection::on_readable(bool) {
   --waits_;

@@ -24,6 +24,9 @@ namespace nuncio::server {
 class shard;
 struct node;
 
+/// An address as people write it: IPv4 also where the listener's socket is IPv6.
+[[nodiscard]] std::string ip_text(const boost::asio::ip::address& address);
+
 /// One peer: a stream, bytes kept of an incomplete operation, a queue of what the peer hasn't taken,
 /// and a role that says what it all means. Owns next to nothing while idle.
 ///
@@ -51,7 +54,6 @@ class connection final : public receiver, private stream_events {
 
   [[nodiscard]] shard& home() const noexcept { return home_; }
   [[nodiscard]] const boost::asio::ip::tcp::endpoint& peer() const noexcept { return peer_; }
-  [[nodiscard]] std::string peer_ip() const;
   [[nodiscard]] role& meaning() const noexcept { return *role_; }
   [[nodiscard]] bool is_ending() const noexcept { return reason_.has_value(); }
 

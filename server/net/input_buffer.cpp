@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include <nuncio/protocol/parser.hpp>
 
@@ -34,14 +35,13 @@ input_buffer::~input_buffer() {
 
 input_buffer::space input_buffer::prepare(kept_input& kept) {
   if (holder_ != nullptr && holder_ != &kept) move_to_block(*holder_, holder_->size);
-  if (kept.needed > size) {
+  if (kept.needed > size || kept.size >= size) {
     // The operation doesn't fit the buffer: read it, and no more, into a block.
-    std::size_t capacity = kept.capacity;
-    if (capacity <= kept.size || holder_ == &kept) {
-      capacity = std::min<std::size_t>(kept.needed, std::max<std::size_t>(2 * std::size_t{kept.size}, size));
-      move_to_block(kept, capacity);
+    const std::size_t most = kept.needed != 0 ? kept.needed : SIZE_MAX;
+    if (kept.capacity <= kept.size) {
+      move_to_block(kept, std::min(most, std::max(2 * std::size_t{kept.size}, size)));
     }
-    const auto end = std::min<std::size_t>(kept.capacity, kept.needed);
+    const auto end = std::min<std::size_t>(kept.capacity, most);
     return {kept.data, {kept.data + kept.size, end - kept.size}};
   }
   if (kept.size != 0 && kept.data != buffer_) {
@@ -83,16 +83,12 @@ void input_buffer::trim() noexcept {
 }
 
 void input_buffer::move_to_block(kept_input& kept, std::size_t capacity) {
+  capacity = std::max({capacity, smallest_block, std::size_t{kept.size}});
   char* block = nullptr;
-  if (capacity >= smallest_spare && spare_ != nullptr) {
-    block = spare_;
-    capacity = spare_capacity_;
-    spare_ = nullptr;
-    spare_capacity_ = 0;
-  }
-  if (block == nullptr || capacity < kept.size) {
-    std::free(block);
-    capacity = std::max({capacity, smallest_block, std::size_t{kept.size}});
+  if (capacity >= smallest_spare && spare_capacity_ >= capacity) {
+    block = std::exchange(spare_, nullptr);
+    capacity = std::exchange(spare_capacity_, 0);
+  } else {
     block = allocate(capacity);
   }
   if (kept.size != 0) std::memcpy(block, kept.data, kept.size);

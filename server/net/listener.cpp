@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <future>
 #include <system_error>
 
 #include <boost/asio/ip/v6_only.hpp>
@@ -83,12 +84,15 @@ void listener::start() {
 }
 
 void listener::close() {
-  asio::post(io_, [this] {
+  std::promise<void> done;
+  asio::post(io_, [this, &done] {
     closed_ = true;
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     retry_.cancel();
+    done.set_value();
   });
+  done.get_future().wait();
 }
 
 void listener::wait() {
@@ -126,7 +130,7 @@ bool listener::accept_one() {
   const auto peer = endpoint_of(from);
   const auto limit = node_.opts.max_connections;
   if (limit > 0 && node_.connections.load(std::memory_order_relaxed) >= limit) {
-    refuse(descriptor);
+    refuse(descriptor, peer);
     return true;
   }
   node_.connections.fetch_add(1, std::memory_order_relaxed);
@@ -161,9 +165,9 @@ shard& listener::choose() const {
   return **std::min_element(all.begin(), all.end(), busier);
 }
 
-void listener::refuse(int descriptor) const {
+void listener::refuse(int descriptor, const tcp::endpoint& peer) const {
   // The reference says who it is before it says no.
-  std::string text = "INFO " + protocol::to_json(node_.info) + " \r\n-ERR '";
+  std::string text = "INFO " + protocol::to_json(node_.info_for(node_.next_cid.fetch_add(1), peer)) + " \r\n-ERR '";
   text += protocol::error_text(protocol::errc::max_connections);
   text += "'\r\n";
   [[maybe_unused]] const auto sent = ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL);

@@ -21,7 +21,7 @@ class listener {
   void open();
   /// Starts accepting; posts to the first shard.
   void start();
-  /// Any thread. Accepts no more.
+  /// Any thread but the shards', while they run. Once it returns, no shard is given another socket.
   void close();
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
@@ -32,7 +32,7 @@ class listener {
   bool accept_one();
   void pause_accepting(int reason);
   [[nodiscard]] shard& choose() const;
-  void refuse(int descriptor) const;
+  void refuse(int descriptor, const boost::asio::ip::tcp::endpoint& peer) const;
 
   node& node_;
   boost::asio::io_context& io_;

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdint>
+
+#include <ctime>
 
 namespace nuncio::server {
 
-/// How much of its time a shard is outside of its wait, in windows of 100 ms.
+/// How much of a core a shard uses, in windows of at least 100 ms. By its thread's CPU time: time in
+/// which it is ready but another process has the core is no reason for one more thread.
 /// Thread safety: its shard writes, anyone reads.
 class load_meter {
  public:
@@ -15,20 +17,21 @@ class load_meter {
   static constexpr std::chrono::milliseconds window{100};
   static constexpr unsigned saturated_per_mille = 750;
 
-  /// A handler begins.
-  void busy(time now) noexcept {
-    if (!in_turn_) {
-      in_turn_ = true;
-      turn_start_ = now;
-    }
-    if (now - window_start_ >= window) close_window(now);
+  /// A handler begins; on the shard's thread.
+  void note(time now) noexcept {
+    if (now - window_start_ >= window) close_window(now, thread_time());
   }
-  /// The shard is about to wait.
-  void idle(time now) noexcept {
-    if (!in_turn_) return;
-    in_turn_ = false;
-    busy_ += now - turn_start_;
-    if (now - window_start_ >= window) close_window(now);
+
+  /// A window ends. Apart from note(), so that tests can say what the clocks show.
+  void close_window(time now, std::chrono::nanoseconds used) noexcept {
+    const auto elapsed = std::max<std::chrono::nanoseconds>(now - window_start_, window);
+    const auto share = static_cast<unsigned>(1000 * (used - used_before_) / elapsed);
+    last_.store(share, std::memory_order_relaxed);
+    const auto hot = hot_windows_.load(std::memory_order_relaxed);
+    hot_windows_.store(share >= saturated_per_mille ? hot + 1 : 0, std::memory_order_relaxed);
+    closed_at_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+    window_start_ = now;
+    used_before_ = used;
   }
 
   /// Any thread. True if the last two windows were saturated and are not long past.
@@ -45,25 +48,14 @@ class load_meter {
     return now - time(time::duration(closed_at_.load(std::memory_order_relaxed))) < 3 * window;
   }
 
-  void close_window(time now) noexcept {
-    auto busy_time = busy_;
-    if (in_turn_) {
-      busy_time += now - turn_start_;
-      turn_start_ = now;
-    }
-    const auto share = static_cast<unsigned>(1000 * busy_time / std::max<time::duration>(now - window_start_, window));
-    last_.store(share, std::memory_order_relaxed);
-    const auto hot = hot_windows_.load(std::memory_order_relaxed);
-    hot_windows_.store(share >= saturated_per_mille ? hot + 1 : 0, std::memory_order_relaxed);
-    closed_at_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-    window_start_ = now;
-    busy_ = {};
+  static std::chrono::nanoseconds thread_time() noexcept {
+    timespec used{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
   }
 
   time window_start_{};
-  time turn_start_{};
-  time::duration busy_{0};
-  bool in_turn_ = false;
+  std::chrono::nanoseconds used_before_{0};
   std::atomic<unsigned> last_{0};
   std::atomic<unsigned> hot_windows_{0};
   std::atomic<time::rep> closed_at_{0};

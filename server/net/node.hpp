@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <boost/asio/ip/tcp.hpp>
 #include <nuncio/protocol/info.hpp>
 #include <nuncio/server/log.hpp>
 #include <nuncio/server/options.hpp>
@@ -40,6 +41,16 @@ struct node {
   std::vector<std::unique_ptr<shard>> shards;
   /// Gives a new connection its meaning.
   std::function<std::unique_ptr<role>(connection&)> make_client;
+
+  /// What the client with this id at this address is told.
+  [[nodiscard]] protocol::server_info info_for(std::uint64_t cid,
+                                               const boost::asio::ip::tcp::endpoint& peer) const;
+  /// The last connection has ended; any shard.
+  void last_one_left() noexcept;
+
+  /// Set once, before `lame_duck`: called by the shard whose connection was the last one.
+  std::function<void()> when_left;
+  std::atomic<bool> lame_duck{false};
 
   std::atomic<std::uint64_t> next_cid{1};
   std::atomic<std::int64_t> connections{0};

@@ -58,14 +58,13 @@ void shard::run() {
 void shard::run_turn() {
   if (io_.run_one() == 0) return;
   io_.poll();
-  load_.idle(steady_clock::now());
   epoch_.leave();
 }
 
 void shard::enter() {
   epoch_.enter();
   now_ = steady_clock::now();
-  load_.busy(now_);
+  load_.note(now_);
   // A shard that is never idle reclaims here: a handler begins with nothing in its hands.
   if (epoch_.backlog() > 64) epoch_.reclaim();
 }
@@ -103,7 +102,7 @@ void shard::adopt(int descriptor, boost::asio::ip::tcp::endpoint peer) {
     socket.assign(boost::asio::ip::tcp::v6(), descriptor, failure);
     if (failure || stopping_) {
       if (failure) ::close(descriptor);
-      node_.connections.fetch_sub(1, std::memory_order_relaxed);
+      if (node_.connections.fetch_sub(1, std::memory_order_acq_rel) == 1) node_.last_one_left();
       return end_batch();
     }
     auto owned = std::make_unique<connection>(*this, node_.next_cid.fetch_add(1),
@@ -164,7 +163,7 @@ void shard::finish(connection& c) {
   c.stream_->shutdown();
   connections_.erase(c.id);
   size_.store(connections_.size(), std::memory_order_relaxed);
-  node_.connections.fetch_sub(1, std::memory_order_relaxed);
+  if (node_.connections.fetch_sub(1, std::memory_order_acq_rel) == 1) node_.last_one_left();
   retire_when_idle(c);
   end_loop_if_done();
 }
@@ -219,7 +218,7 @@ void shard::check_blocked() {
       }
     }
     chunk::free_all(dropped);
-    if (given_up) {
+    if (given_up || (late && c.is_ending())) {
       ending_.push_back(&c);
     } else if (late) {
       c.end(close_reason::slow_write_deadline);
@@ -235,6 +234,39 @@ void shard::check_blocked() {
 
 void shard::request_stop() {
   boost::asio::post(io_, [this] { begin_stop(); });
+}
+
+void shard::enter_lame_duck() {
+  boost::asio::post(io_, [this] {
+    enter();
+    for (auto& [cid, c] : connections_) {
+      if (!c->is_ending()) c->role_->on_lame_duck();
+    }
+    end_batch();
+    stop_timer_.expires_after(node_.opts.lame_duck_grace_period);
+    stop_timer_.async_wait([this](const boost::system::error_code& failure) {
+      if (!failure) close_one();
+    });
+  });
+}
+
+// One after the other, so that not all clients come back to the rest of the cluster at once.
+void shard::close_one() {
+  if (connections_.empty()) return;
+  enter();
+  const auto& opts = node_.opts;
+  if (lame_duck_pause_ == milliseconds{0}) {
+    const auto span = opts.lame_duck_duration - opts.lame_duck_grace_period;
+    const auto count = static_cast<std::int64_t>(connections_.size());
+    lame_duck_pause_ = std::clamp<milliseconds>(span / count, milliseconds{1}, milliseconds{1000});
+  }
+  connections_.begin()->second->end(close_reason::shutdown);
+  end_batch();
+  const auto half = static_cast<std::uint32_t>(lame_duck_pause_.count() / 2);
+  stop_timer_.expires_after(milliseconds(half + random_.below(half + 1)));
+  stop_timer_.async_wait([this](const boost::system::error_code& failure) {
+    if (!failure) close_one();
+  });
 }
 
 void shard::begin_stop() {

@@ -43,8 +43,8 @@ struct alignas(64) shard_counters {
 /// One thread, one io_context, its connections. Reads a batch of at most one buffer, routes what is in
 /// it into outlets, and flushes each outlet once.
 ///
-/// Every handler begins with enter() and ends with end_batch(). Only adopt(), look(), request_stop()
-/// and load() may be called from other threads.
+/// Every handler begins with enter() and ends with end_batch(). Only what says so
+/// may be called from other threads.
 class shard {
  public:
   shard(node& owner, unsigned index);
@@ -65,6 +65,8 @@ class shard {
   /// Any thread. Drains for at most a second, closes all connections, ends the thread.
   void request_stop();
   void join();
+  /// Any thread. Tells clients to go elsewhere and closes them one by one after the grace period.
+  void enter_lame_duck();
   /// Any thread. Takes over a connected, non-blocking socket.
   void adopt(int descriptor, boost::asio::ip::tcp::endpoint peer);
   /// Any thread.
@@ -153,6 +155,7 @@ class shard {
   void retire_when_idle(connection& c);
   void begin_stop();
   void end_loop_if_done();
+  void close_one();
 
   // Time.
   void arm_tick();
@@ -174,6 +177,7 @@ class shard {
   bool ticking_ = false;
   bool stopping_ = false;
   boost::asio::steady_timer stop_timer_{io_};
+  std::chrono::milliseconds lame_duck_pause_{0};
   timer_wheel wheel_;
 
   boost::unordered_flat_map<std::uint64_t, connection*> connections_;

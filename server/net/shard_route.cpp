@@ -1,6 +1,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/permissions.hpp"
 #include "shard.hpp"
 
 // Matching: from a published message to the outlets of its receivers.
@@ -35,11 +36,14 @@ outcome shard::publish(const account& who, const receiver* publisher, const prot
     const char* const prefix = entry.prefixes.data() + t.prefix_offset;
     if ((t.flags & ~unsigned{receiver::no_echo}) != 0) [[unlikely]] {
       if ((t.flags & receiver::takes_itself) != 0) {
-        connection_of(t).meaning().deliver({op.subject, op.reply, t.sub->sid(),
-                                            op.body.substr(0, op.header_size),
-                                            op.body.substr(op.header_size)},
-                                           last);
+        t.sub->owner->self->deliver({op.subject, op.reply, t.sub->sid(),
+                                     op.body.substr(0, op.header_size),
+                                     op.body.substr(op.header_size), this},
+                                    last);
         return;
+      }
+      if ((t.flags & receiver::grants_replies) != 0 && !op.reply.empty()) {
+        t.sub->owner->grants->grant(op.reply, now_);  // before the bytes, which bring the answer
       }
       if ((t.flags & receiver::no_headers) != 0 && op.has_header()) {
         if (stripped.empty()) stripped = tail_for(op, receiver::no_headers);

@@ -63,18 +63,15 @@ const options& client_role::opts() const noexcept { return connection_.home().of
 void client_role::on_open() {
   account_->connections.fetch_add(1, std::memory_order_relaxed);
   last_input_ = connection_.home().now();
-  send_info(false);
+  send_info(info_kind::greeting);
   connection_.set_timer(opts().ping_interval);
 }
 
-void client_role::send_info(bool answers_connect) {
-  protocol::server_info info = connection_.home().of().info;
-  info.client_id = connection_.id;
-  info.client_ip = connection_.peer_ip();
-  if (answers_connect) {
-    info.connect_info = true;
-    info.remote_account = account_->name;
-  }
+void client_role::send_info(info_kind kind) {
+  auto info = connection_.home().of().info_for(connection_.id, connection_.peer());
+  info.connect_info = kind == info_kind::answers_connect;
+  if (info.connect_info) info.remote_account = account_->name;
+  info.ldm = kind == info_kind::lame_duck;
   connection_.send("INFO " + protocol::to_json(info) + " \r\n");
 }
 
@@ -91,7 +88,9 @@ flow client_role::ok() {
 }
 
 bool client_role::may_publish(const protocol::ops::pub& op) {
-  const bool granted = may_publish_ == nullptr || may_publish_->allows(op.subject);
+  const bool granted = may_publish_ == nullptr || may_publish_->allows(op.subject) ||
+                       (connection_.grants != nullptr &&
+                        connection_.grants->take(op.subject, connection_.home().now()));
   if (!granted || is_reserved_subject(op.subject)) {
     connection_.send(violation("Publish to", op.subject));
     return false;
@@ -104,6 +103,15 @@ bool client_role::may_publish(const protocol::ops::pub& op) {
 }
 
 flow client_role::on_pub(const protocol::ops::pub& op) {
+  const auto* const mapping = account_->mapping.load(std::memory_order_acquire);
+  if (mapping == nullptr) [[likely]] return publish(op);
+  std::string scratch;
+  auto mapped = op;
+  mapped.subject = mapping->map(op.subject, scratch);
+  return publish(mapped);
+}
+
+flow client_role::publish(const protocol::ops::pub& op) {
   if (tracing_) [[unlikely]] {
     std::string text = op.has_header() ? "HPUB " : "PUB ";
     text.append(op.subject).append(op.reply.empty() ? "" : " ").append(op.reply);
@@ -293,7 +301,7 @@ flow client_role::on_ping() {
   }
   if (tracing_) [[unlikely]] trace("<<-", "PING");
   connection_.send_pong();
-  if (connected_ && !std::exchange(greeted_, true) && protocol_ >= 1) send_info(true);
+  if (connected_ && !std::exchange(greeted_, true) && protocol_ >= 1) send_info(info_kind::answers_connect);
   return flow::go_on;
 }
 
@@ -340,6 +348,11 @@ void client_role::on_timer() {
   schedule_ping();
 }
 
+void client_role::on_lame_duck() {
+  // Only who has had its first PONG and knows of INFOs that come unasked.
+  if (greeted_ && protocol_ >= 1) send_info(info_kind::lame_duck);
+}
+
 void client_role::on_close(close_reason reason) {
   auto& home = connection_.home();
   std::vector<subscription*> all;
@@ -371,7 +384,7 @@ void client_role::on_close(close_reason reason) {
 void client_role::deliver(const delivery&, bool) {}
 
 std::string client_role::describe() const {
-  std::string text = connection_.peer_ip();
+  std::string text = ip_text(connection_.peer().address());
   text += ':' + std::to_string(connection_.peer().port()) + " - cid:" + std::to_string(connection_.id);
   if (!title_.empty()) text += " - \"" + title_ + "\"";
   return text;

@@ -28,6 +28,7 @@ class client_role final : public role {
   void on_open() override;
   verdict on_input(std::string_view bytes) override;
   void on_timer() override;
+  void on_lame_duck() override;
   void on_close(close_reason reason) override;
   void deliver(const delivery& message, bool last) override;
   void on_exhausted(subscription* sub, std::uint32_t sid_hash) override;
@@ -50,9 +51,11 @@ class client_role final : public role {
   };
 
   [[nodiscard]] const options& opts() const noexcept;
+  protocol::flow publish(const protocol::ops::pub& op);
   [[nodiscard]] bool may_publish(const protocol::ops::pub& op);
   protocol::flow ok();
-  void send_info(bool answers_connect);
+  enum class info_kind : std::uint8_t { greeting, answers_connect, lame_duck };
+  void send_info(info_kind kind);
   void send_no_responders(const protocol::ops::pub& op);
   void remove(subscription* sub);
   void remove_all();

@@ -47,4 +47,10 @@ struct public_nkey {
 /// Thread:  any.
 [[nodiscard]] std::string make_server_nkey(std::span<const std::byte, 32> seed);
 
+/// The public key, as text, of the X25519 pair whose secret is `seed`: what a server shows as
+/// `xkey`.
+///
+/// Thread:  any.
+[[nodiscard]] std::string make_curve_nkey(std::span<const std::byte, 32> seed);
+
 }  // namespace nuncio::protocol

@@ -29,6 +29,10 @@ struct options {
   int ping_max = protocol::default_ping_max;
   std::chrono::milliseconds write_deadline = protocol::default_write_deadline;
 
+  /// How long a lame duck takes to send its clients away, and how long it waits before it begins.
+  std::chrono::milliseconds lame_duck_duration = std::chrono::minutes(2);
+  std::chrono::milliseconds lame_duck_grace_period = std::chrono::seconds(10);
+
   bool trace = false;             ///< log every operation
   std::size_t max_traced_size = 0;  ///< bytes of a payload in a trace; 0: all
 };

@@ -10,6 +10,7 @@
 
 namespace nuncio::server {
 
+class shard;
 struct subscription;
 
 /// Why a connection ended.
@@ -35,6 +36,7 @@ struct delivery {
   std::string_view sid;
   std::string_view headers;  ///< the whole block, or empty
   std::string_view payload;
+  shard* from = nullptr;  ///< on whose thread this is; publish from there only later, by posting to it
 };
 
 /// What a connection means. The connection moves bytes; the role understands them. Nothing outside of
@@ -64,6 +66,8 @@ class role {
   virtual verdict on_input(std::string_view bytes) = 0;
   /// The timer that the role set has fired.
   virtual void on_timer() = 0;
+  /// The server is about to go: tell the peer, if it understands.
+  virtual void on_lame_duck() = 0;
   /// The connection is over; give back subscriptions. Nothing more can be sent.
   virtual void on_close(close_reason reason) = 0;
   /// A message for a subscription whose receiver takes_itself. `last`: its limit is reached.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -34,6 +35,11 @@ class server {
   /// Stops listening, gives what is queued for clients at most a second to leave, closes everything.
   /// Does nothing if it isn't running.
   void stop();
+
+  /// Lame duck mode: stops listening, tells clients to go elsewhere, and after the grace period closes
+  /// them one by one. `done` is called once, on a thread of the server's or on the caller's, when no
+  /// connection is left; stop() is still to be called then, and may be before. Once per start().
+  void enter_lame_duck(std::function<void()> done);
 
   /// The port in use; 0 before start().
   [[nodiscard]] std::uint16_t port() const noexcept;

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nuncio/server/role.hpp>
+
+#include "core/receiver.hpp"
+#include "core/subscription.hpp"
+#include "net/node.hpp"
+
+namespace nuncio::server {
+
+/// The server's own subscriber: the few system services that every account can ask.
+/// Now `$SYS.REQ.USER.INFO`, which tells a client who it is.
+/// Source: nats-server 2.15.2, server/events.go, checked against a live one.
+///
+/// Thread: subscribe() before the shards run; deliver() from any of them.
+class internal_role final : public role, private receiver {
+ public:
+  explicit internal_role(node& owner);
+  ~internal_role() override;
+
+  void subscribe();
+
+  void deliver(const delivery& message, bool last) override;
+  [[nodiscard]] std::string describe() const override { return "SYSTEM"; }
+
+ private:
+  // It has no peer.
+  void on_open() override {}
+  verdict on_input(std::string_view) override { return {}; }
+  void on_timer() override {}
+  void on_lame_duck() override {}
+  void on_close(close_reason) override {}
+  void on_exhausted(subscription*, std::uint32_t) override {}
+
+  [[nodiscard]] std::string user_info();
+
+  node& node_;
+  std::atomic<std::uint64_t> sequence_{0};
+  std::vector<subscription*> subscriptions_;
+};
+
+}  // namespace nuncio::server
