@@ -32,12 +32,20 @@ constexpr std::array rows{
 };
 static_assert(rows.size() == static_cast<std::size_t>(errc::invalid_publish_subject) + 1);
 
-const row& row_of(errc code) noexcept { return rows[static_cast<std::size_t>(code)]; }
+const row& row_of(errc code) noexcept {
+  return rows[static_cast<std::size_t>(code)];
+}
 
 }  // namespace
 
-std::string_view error_text(errc code) noexcept { return row_of(code).text; }
-bool closes_connection(errc code) noexcept { return row_of(code).closes; }
-std::string_view to_string(errc code) noexcept { return row_of(code).name; }
+std::string_view error_text(errc code) noexcept {
+  return row_of(code).text;
+}
+bool closes_connection(errc code) noexcept {
+  return row_of(code).closes;
+}
+std::string_view to_string(errc code) noexcept {
+  return row_of(code).name;
+}
 
 }  // namespace nuncio::protocol

@@ -18,16 +18,20 @@ struct verb_row {
 };
 
 constexpr std::array verbs{
-    verb_row{"pub", verb::pub, true, true},      verb_row{"hpub", verb::pub, true, true},
-    verb_row{"sub", verb::sub, true, true},      verb_row{"unsub", verb::unsub, true, true},
+    verb_row{"pub", verb::pub, true, true},          verb_row{"hpub", verb::pub, true, true},
+    verb_row{"sub", verb::sub, true, true},          verb_row{"unsub", verb::unsub, true, true},
     verb_row{"connect", verb::connect, false, true}, verb_row{"ping", verb::ping, false, false},
-    verb_row{"pong", verb::pong, false, false},  verb_row{"+ok", verb::ok, false, false},
-    verb_row{"info", verb::info, false, true},   verb_row{"-err", verb::err, true, true},
+    verb_row{"pong", verb::pong, false, false},      verb_row{"+ok", verb::ok, false, false},
+    verb_row{"info", verb::info, false, true},       verb_row{"-err", verb::err, true, true},
 };
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
-bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+bool is_blank(char c) noexcept {
+  return c == ' ' || c == '\t';
+}
 
 // The row whose name begins `text`, or which `text` may still become.
 const verb_row* find_verb(std::string_view text) noexcept {
@@ -99,8 +103,11 @@ errc parse_unsub(std::string_view text, ops::unsub& op) noexcept {
   return errc::none;
 }
 
-void append_tail(std::string_view reply, std::string_view header, std::string_view size,
-                 std::string_view body, std::string& out) {
+void append_tail(std::string_view reply,
+                 std::string_view header,
+                 std::string_view size,
+                 std::string_view body,
+                 std::string& out) {
   out.reserve(out.size() + reply.size() + header.size() + size.size() + body.size() + 6);
   for (const auto field : {reply, header}) {
     if (field.empty()) continue;
@@ -155,9 +162,14 @@ parsed_line parse_line(const char* data, std::size_t size, const parse_limits& l
       if (is_hpub && !limits.headers) return fail(errc::bad_arguments);
       out.error = parse_pub(argument, is_hpub, out);
       break;
-    case verb::sub: out.error = parse_sub(argument, out.sub); break;
-    case verb::unsub: out.error = parse_unsub(argument, out.unsub); break;
-    default: break;
+    case verb::sub:
+      out.error = parse_sub(argument, out.sub);
+      break;
+    case verb::unsub:
+      out.error = parse_unsub(argument, out.unsub);
+      break;
+    default:
+      break;
   }
   return out;
 }
@@ -165,8 +177,8 @@ parsed_line parse_line(const char* data, std::size_t size, const parse_limits& l
 }  // namespace detail
 
 void render_tail(const ops::pub& op, std::string& out) {
-  append_tail(op.reply, op.has_header() ? op.header_text : std::string_view{}, op.size_text, op.body,
-              out);
+  append_tail(op.reply, op.has_header() ? op.header_text : std::string_view{}, op.size_text,
+              op.body, out);
 }
 
 void render_stripped_tail(const ops::pub& op, std::string& out) {
@@ -174,7 +186,8 @@ void render_stripped_tail(const ops::pub& op, std::string& out) {
   const auto body = op.body.substr(op.header_size);
   std::array<char, 16> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), body.size()).ptr;
-  append_tail(op.reply, {}, {digits.data(), static_cast<std::size_t>(end - digits.data())}, body, out);
+  append_tail(op.reply, {}, {digits.data(), static_cast<std::size_t>(end - digits.data())}, body,
+              out);
 }
 
 }  // namespace nuncio::protocol

@@ -5,7 +5,9 @@
 namespace nuncio::protocol {
 namespace {
 
-bool is_wildcard(std::string_view token) noexcept { return token == "*" || token == ">"; }
+bool is_wildcard(std::string_view token) noexcept {
+  return token == "*" || token == ">";
+}
 
 template <class Predicate>
 bool all_tokens(std::string_view subject, Predicate holds) noexcept {

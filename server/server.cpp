@@ -1,3 +1,9 @@
+#include "net/listener.hpp"
+#include "net/shard.hpp"
+#include "roles/client_role.hpp"
+#include "roles/internal_role.hpp"
+
+#include <nuncio/protocol/nkey.hpp>
 #include <nuncio/server/server.hpp>
 
 #include <algorithm>
@@ -7,13 +13,6 @@
 #include <stdexcept>
 #include <thread>
 #include <utility>
-
-#include <nuncio/protocol/nkey.hpp>
-
-#include "net/listener.hpp"
-#include "net/shard.hpp"
-#include "roles/client_role.hpp"
-#include "roles/internal_role.hpp"
 
 namespace nuncio::server {
 namespace {
@@ -40,8 +39,10 @@ void check(const options& opts) {
                                 ") must not exceed max_pending (" +
                                 std::to_string(opts.max_pending) + ")");
   }
-  if (opts.ping_interval.count() <= 0) throw std::invalid_argument("ping_interval must be positive");
-  if (opts.write_deadline.count() <= 0) throw std::invalid_argument("write_deadline must be positive");
+  if (opts.ping_interval.count() <= 0)
+    throw std::invalid_argument("ping_interval must be positive");
+  if (opts.write_deadline.count() <= 0)
+    throw std::invalid_argument("write_deadline must be positive");
   if (opts.shards > epochs::max_members) {
     throw std::invalid_argument("shards must be at most " + std::to_string(epochs::max_members));
   }
@@ -98,7 +99,9 @@ server::server(options settings, log_sink& log) {
   running_ = std::make_unique<running>(std::move(settings), log);
 }
 
-server::~server() { stop(); }
+server::~server() {
+  stop();
+}
 
 void server::start() {
   auto& [shared, accept, system, started] = *running_;
@@ -127,9 +130,15 @@ void server::enter_lame_duck(std::function<void()> done) {
   for (const auto& each : shared.shards) each->enter_lame_duck();
 }
 
-std::uint16_t server::port() const noexcept { return running_->accept.port(); }
-const std::string& server::id() const noexcept { return running_->shared.info.server_id; }
-const std::string& server::name() const noexcept { return running_->shared.info.server_name; }
+std::uint16_t server::port() const noexcept {
+  return running_->accept.port();
+}
+const std::string& server::id() const noexcept {
+  return running_->shared.info.server_id;
+}
+const std::string& server::name() const noexcept {
+  return running_->shared.info.server_name;
+}
 
 stats server::statistics() const {
   stats out;

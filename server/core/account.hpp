@@ -1,12 +1,12 @@
 #pragma once
 
+#include "wildcard_trie.hpp"
+
 #include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include "wildcard_trie.hpp"
 
 namespace nuncio::server {
 
@@ -24,7 +24,8 @@ class subject_mapping {
 /// An isolated space of subjects. Its literal subscriptions lie in the server's one index, with the
 /// id mixed into hash and comparison; its wildcards are its own.
 ///
-/// Thread safety: the atomics and `wildcards` from any shard; the rest is constant while shards run.
+/// Thread safety: the atomics and `wildcards` from any shard; the rest is constant while shards
+/// run.
 struct account {
   account(std::uint32_t account_id, std::string account_name, std::uint64_t seed)
       : id(account_id), name(std::move(account_name)), wildcards(seed) {}

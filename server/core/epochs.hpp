@@ -15,7 +15,8 @@
 /// slot is at or past the tag, or away. Readers pay one load per handler, nothing per message.
 ///
 /// Invariants, each of which was broken once by something simpler:
-/// - a slot is stored with seq_cst, and coming from `away` the epoch is loaded again until it agrees;
+/// - a slot is stored with seq_cst, and coming from `away` the epoch is loaded again until it
+/// agrees;
 /// - every store to a slot is followed by a load of `waiting`, so that no waiter sleeps for ever;
 /// - enter() of a shard that is not away publishes again if the epoch has moved: the start of a
 ///   handler is a quiescent point, also of a shard that is never idle.
@@ -28,7 +29,8 @@ class epochs {
   static constexpr std::uint64_t away = 0;
   static constexpr unsigned max_members = 64;  // bits of `waiting_`
 
-  /// `wake(i)` must make member i call check_waiters() soon; it may be called from any member's thread.
+  /// `wake(i)` must make member i call check_waiters() soon; it may be called from any member's
+  /// thread.
   epochs(unsigned members, std::function<void(unsigned)> wake);
 
   [[nodiscard]] unsigned members() const noexcept { return members_; }
@@ -68,9 +70,7 @@ class epoch_member {
   void leave();
 
   /// Hands over something that has been unlinked; `free_it(thing)` runs on this thread, later.
-  void retire(void* thing, void (*free_it)(void*)) {
-    fresh_.push_back({thing, free_it});
-  }
+  void retire(void* thing, void (*free_it)(void*)) { fresh_.push_back({thing, free_it}); }
   template <class T>
   void retire(T* thing) {
     retire(thing, [](void* p) { delete static_cast<T*>(p); });

@@ -1,8 +1,8 @@
 #include "permissions.hpp"
 
-#include <algorithm>
-
 #include <nuncio/protocol/subject.hpp>
+
+#include <algorithm>
 
 namespace nuncio::server {
 namespace {

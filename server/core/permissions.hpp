@@ -53,7 +53,8 @@ class reply_grants {
 
   /// The receiver was sent a message with this reply. Granting again begins anew.
   void grant(std::string_view reply, clock::time_point now);
-  /// Uses the grant up by one; false if there is none, or it is spent or too old, and then forgotten.
+  /// Uses the grant up by one; false if there is none, or it is spent or too old, and then
+  /// forgotten.
   bool take(std::string_view reply, clock::time_point now);
 
  private:

@@ -12,15 +12,15 @@ class subscriber_rules;
 /// What the router must know about who receives messages. The network's connection is one, the
 /// server's own subscriber another; tests make plain ones.
 ///
-/// Thread safety: `id` never changes; the rest is written by the owner's thread and read by all, and
-/// who changes a flag or a rule while subscriptions exist bumps the stamps of the index afterwards,
-/// since match entries remember what they found here.
+/// Thread safety: `id` never changes; the rest is written by the owner's thread and read by all,
+/// and who changes a flag or a rule while subscriptions exist bumps the stamps of the index
+/// afterwards, since match entries remember what they found here.
 struct receiver {
   enum flag : std::uint8_t {
-    no_echo = 1,       ///< not its own messages
-    no_headers = 2,    ///< header blocks are cut off
-    takes_itself = 4,  ///< the role writes the message (routes, taps, the server's own subscriber)
-    grants_replies = 8 ///< a delivery with a reply lets it publish to that reply
+    no_echo = 1,        ///< not its own messages
+    no_headers = 2,     ///< header blocks are cut off
+    takes_itself = 4,   ///< the role writes the message (routes, taps, the server's own subscriber)
+    grants_replies = 8  ///< a delivery with a reply lets it publish to that reply
   };
 
   explicit receiver(std::uint64_t receiver_id) noexcept : id(receiver_id) {}
@@ -32,7 +32,7 @@ struct receiver {
   std::atomic<std::uint8_t> flags{0};
   std::atomic<bool> closed{false};  ///< nothing reaches it any more
   reply_grants* grants = nullptr;   ///< of a receiver that grants_replies; constant
-  role* self = nullptr;             ///< who takes the messages of a receiver that takes_itself; constant
+  role* self = nullptr;  ///< who takes the messages of a receiver that takes_itself; constant
 
  protected:
   ~receiver() = default;

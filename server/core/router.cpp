@@ -1,8 +1,8 @@
 #include "router.hpp"
 
-#include <algorithm>
-
 #include "permissions.hpp"
+
+#include <algorithm>
 
 namespace nuncio::server {
 namespace {
@@ -23,8 +23,11 @@ void group_members(plan& out) {
 
 }  // namespace
 
-std::uint64_t make_plan(const sublist& index, const account& who, std::string_view subject,
-                        const sublist::key& key, plan& out) {
+std::uint64_t make_plan(const sublist& index,
+                        const account& who,
+                        std::string_view subject,
+                        const sublist::key& key,
+                        plan& out) {
   auto stamp = index.stamp(key.place);
   for (;;) {
     out.clear();

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "receiver.hpp"
+#include "sublist.hpp"
+
 #include <cstdint>
 #include <string_view>
 #include <vector>
-
-#include "receiver.hpp"
-#include "sublist.hpp"
 
 namespace nuncio::server {
 
@@ -65,11 +65,15 @@ class pick_random {
 /// Fills `out` with everyone who gets messages of `subject`, leaving out whose rules deny it, and
 /// returns the stamp up to which that is true.
 /// Thread safety: any shard that has entered the epochs.
-std::uint64_t make_plan(const sublist& index, const account& who, std::string_view subject,
-                        const sublist::key& key, plan& out);
+std::uint64_t make_plan(const sublist& index,
+                        const account& who,
+                        std::string_view subject,
+                        const sublist::key& key,
+                        plan& out);
 
-/// Decides who gets one message and calls `send(const target&, bool last)` for each; `last` says that
-/// the subscription's limit is reached. One member of each group, another one if the first can't.
+/// Decides who gets one message and calls `send(const target&, bool last)` for each; `last` says
+/// that the subscription's limit is reached. One member of each group, another one if the first
+/// can't.
 template <class Send>
 outcome deliver(const plan& to, const receiver* publisher, pick_random& random, Send&& send) {
   outcome result = outcome::nobody;
@@ -93,7 +97,8 @@ outcome deliver(const plan& to, const receiver* publisher, pick_random& random, 
     std::uint32_t at = size == 1 ? 0 : random.below(size);
     for (std::uint32_t tries = size; tries != 0; --tries) {
       const target& t = to.members[group.begin + at];
-      if (!is_echo(t) && !t.sub->owner->closed.load(std::memory_order_relaxed) && hand_over(t)) break;
+      if (!is_echo(t) && !t.sub->owner->closed.load(std::memory_order_relaxed) && hand_over(t))
+        break;
       if (++at == size) at = 0;
     }
   }

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "hash.hpp"
+#include "subscription.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <string_view>
-
-#include "hash.hpp"
-#include "subscription.hpp"
 
 namespace nuncio::server {
 

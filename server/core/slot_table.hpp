@@ -1,23 +1,24 @@
 #pragma once
 
+#include "epochs.hpp"
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
 
-#include "epochs.hpp"
-
 namespace nuncio::server {
 
-/// An open-addressing table of 8-byte slots: 16 bits of hash, 48 bits of payload (a pointer whose low
-/// bits may carry a mark). It stores no keys: the caller compares what the payload points to.
+/// An open-addressing table of 8-byte slots: 16 bits of hash, 48 bits of payload (a pointer whose
+/// low bits may carry a mark). It stores no keys: the caller compares what the payload points to.
 ///
 /// Thread safety: writers hold a lock of their owner's; readers take none and may run meanwhile, in
 /// shards that have entered the epochs.
-/// Invariants: an entry never moves within a block, so that a reader can't miss it; removal leaves a
-/// tombstone, which counts as load; growing builds a new block aside, publishes it by one store and
-/// retires the old one. The size is a power of two, filled to 7/8 at most, so probing always ends.
+/// Invariants: an entry never moves within a block, so that a reader can't miss it; removal leaves
+/// a tombstone, which counts as load; growing builds a new block aside, publishes it by one store
+/// and retires the old one. The size is a power of two, filled to 7/8 at most, so probing always
+/// ends.
 class slot_table {
  public:
   using payload = std::uint64_t;  ///< 0: none
@@ -34,7 +35,7 @@ class slot_table {
 
   /// Any thread. The payload for which `same(payload)` holds, or 0.
   template <class Same>
-  payload find(std::uint64_t hash, Same same) const {
+  [[nodiscard]] payload find(std::uint64_t hash, Same same) const {
     const block* b = block_.load(std::memory_order_acquire);
     if (b == nullptr) return 0;
     const std::uint64_t tag = tag_of(hash);
@@ -78,7 +79,10 @@ class slot_table {
 
   /// Writer. Pre: no slot holds the key. `hash_of(payload)` tells the hash of any entry.
   template <class HashOf>
-  void insert(std::uint64_t hash, payload value, HashOf hash_of, epoch_member& epoch,
+  void insert(std::uint64_t hash,
+              payload value,
+              HashOf hash_of,
+              epoch_member& epoch,
               std::uint32_t first_capacity) {
     block* b = block_.load(std::memory_order_relaxed);
     if (b == nullptr || (b->used + 1) * 8 > (b->mask + 1) * 7) {
@@ -130,9 +134,7 @@ class slot_table {
   static_assert(sizeof(std::atomic<std::uint64_t>) == 8);
 
   // The bits that neither choose the table (top) nor the slot (bottom).
-  static std::uint64_t tag_of(std::uint64_t hash) noexcept {
-    return (hash << 16) & ~payload_bits;
-  }
+  static std::uint64_t tag_of(std::uint64_t hash) noexcept { return (hash << 16) & ~payload_bits; }
 
   static void put(block& b, std::uint64_t hash, payload value) noexcept {
     for (auto i = static_cast<std::uint32_t>(hash);; ++i) {

@@ -32,7 +32,9 @@ class stamps {
            first_[at.first].load(std::memory_order_acquire) + any_.load(std::memory_order_acquire);
   }
 
-  void bump_exact(std::uint64_t subject_hash) noexcept { add(exact_[(subject_hash >> 20) & 0xfff]); }
+  void bump_exact(std::uint64_t subject_hash) noexcept {
+    add(exact_[(subject_hash >> 20) & 0xfff]);
+  }
   void bump_first(std::uint64_t token_hash) noexcept { add(first_[token_hash >> 56]); }
   void bump_all() noexcept { add(any_); }
 

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <cstdint>
-#include <string_view>
-
-#include <nuncio/protocol/subject.hpp>
-
 #include "account.hpp"
 #include "exact_index.hpp"
 #include "hash.hpp"
 #include "stamps.hpp"
+
+#include <nuncio/protocol/subject.hpp>
+
+#include <cstdint>
+#include <string_view>
 
 namespace nuncio::server {
 
@@ -37,10 +37,13 @@ class sublist {
   /// Removes `sub`, then bumps the stamps; the caller retires it. True if it was the last one.
   bool remove(account& who, subscription* sub, epoch_member& epoch);
 
-  /// Calls visit(subscription*) for everyone who gets a message published to `subject`. One walk, no
-  /// snapshot: see stamps on reading twice.
+  /// Calls visit(subscription*) for everyone who gets a message published to `subject`. One walk,
+  /// no snapshot: see stamps on reading twice.
   template <class Visit>
-  void match(const account& who, std::string_view subject, std::uint64_t hash, Visit&& visit) const {
+  void match(const account& who,
+             std::string_view subject,
+             std::uint64_t hash,
+             Visit&& visit) const {
     const auto each = [&visit](target_list::ref word) { target_list::for_each(word, visit); };
     if (const auto word = exact_.find(hash, who.id, subject)) each(word);
     if (!who.wildcards.empty() && protocol::has_only_full_tokens(subject)) {
@@ -53,7 +56,8 @@ class sublist {
   void invalidate_all() noexcept { stamps_.bump_all(); }
 
  private:
-  [[nodiscard]] std::uint64_t first_hash(const account& who, std::string_view subject) const noexcept {
+  [[nodiscard]] std::uint64_t first_hash(const account& who,
+                                         std::string_view subject) const noexcept {
     return hash_bytes(protocol::first_token(subject), seed_ ^ (who.id * detail::odd_b));
   }
   void bump(const account& who, const subscription& sub, bool literal) noexcept;

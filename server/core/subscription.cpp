@@ -6,8 +6,11 @@
 
 namespace nuncio::server {
 
-subscription* subscription::create(receiver& owner, std::uint32_t account, std::string_view subject,
-                                   std::string_view queue, std::string_view sid) {
+subscription* subscription::create(receiver& owner,
+                                   std::uint32_t account,
+                                   std::string_view subject,
+                                   std::string_view queue,
+                                   std::string_view sid) {
   const bool is_long = subject.size() >= long_form || sid.size() > 0xff || queue.size() > 0xff;
   const std::string_view parts[3] = {subject, sid, queue};
   std::uint32_t sizes[3];

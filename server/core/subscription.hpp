@@ -10,8 +10,8 @@ struct receiver;
 
 /// One subscription: 32 bytes and its texts in one allocation, because there are millions.
 ///
-/// Thread safety: everything but the atomics and `index` is constant. `index` belongs to whoever
-/// holds the lock of the table or trie that the subscription is in. Freed by epochs only.
+/// Thread safety: everything but the atomics is constant. `index` is written under the lock of the
+/// table or trie that the subscription is in. Freed by epochs only.
 struct subscription {
   static constexpr std::uint32_t unlinked = 0xffffffff;
 
@@ -20,15 +20,25 @@ struct subscription {
   std::atomic<std::uint64_t> delivered{0};
   std::atomic<std::uint32_t> max{0};  ///< auto-unsubscribe; 0: none
   const std::uint32_t account;
-  std::uint32_t index = unlinked;  ///< place in the list of subscribers of its subject
+  /// Place in the list of subscribers of its subject. Atomic because the owner looks without a lock
+  /// whether it is linked, while others may move it.
+  std::atomic<std::uint32_t> index{unlinked};
 
-  static subscription* create(receiver& owner, std::uint32_t account, std::string_view subject,
-                              std::string_view queue, std::string_view sid);
+  static subscription* create(receiver& owner,
+                              std::uint32_t account,
+                              std::string_view subject,
+                              std::string_view queue,
+                              std::string_view sid);
   static void destroy(void* self) noexcept;
 
   [[nodiscard]] std::string_view subject() const noexcept { return part(0); }
   [[nodiscard]] std::string_view sid() const noexcept { return part(1); }
   [[nodiscard]] std::string_view queue() const noexcept { return part(2); }
+
+  /// For the owner's thread, which alone links and unlinks.
+  [[nodiscard]] bool is_linked() const noexcept {
+    return index.load(std::memory_order_relaxed) != unlinked;
+  }
 
   /// Counts a delivery; false if the limit was reached before, so that this message isn't for it.
   /// `last` is set by the delivery that reaches the limit.
@@ -47,14 +57,17 @@ struct subscription {
  private:
   static constexpr std::uint16_t long_form = 0xffff;  // real sizes lie before the text
 
-  subscription(receiver& who, std::uint32_t account_id) noexcept : owner(&who), account(account_id) {}
+  subscription(receiver& who, std::uint32_t account_id) noexcept
+      : owner(&who), account(account_id) {}
   [[nodiscard]] std::string_view part(int which) const noexcept;
 
   std::uint16_t subject_size_ = 0;
   std::uint8_t sid_size_ = 0;
   std::uint8_t queue_size_ = 0;
 
-  [[nodiscard]] const char* text() const noexcept { return reinterpret_cast<const char*>(this + 1); }
+  [[nodiscard]] const char* text() const noexcept {
+    return reinterpret_cast<const char*>(this + 1);
+  }
 };
 static_assert(sizeof(subscription) == 32);
 

@@ -8,8 +8,8 @@ namespace nuncio::server::target_list {
 namespace {
 
 array* make_array(std::uint32_t capacity, std::uint32_t account, std::string_view subject) {
-  const auto size = sizeof(array) + std::size_t{capacity} * sizeof(std::atomic<subscription*>) +
-                    subject.size();
+  const auto size =
+      sizeof(array) + std::size_t{capacity} * sizeof(std::atomic<subscription*>) + subject.size();
   void* const memory = std::malloc(size);
   if (memory == nullptr) throw std::bad_alloc{};
   auto* const list = new (memory) array;
@@ -25,13 +25,15 @@ array* make_array(std::uint32_t capacity, std::uint32_t account, std::string_vie
 
 void append(array& list, subscription* sub) noexcept {
   const auto size = list.size.load(std::memory_order_relaxed);
-  sub->index = size;
+  sub->index.store(size, std::memory_order_relaxed);
   list.items()[size].store(sub, std::memory_order_release);
   list.size.store(size + 1, std::memory_order_release);
   ++list.live;
 }
 
-ref word_of(array* list) noexcept { return reinterpret_cast<ref>(list) | 1; }
+ref word_of(array* list) noexcept {
+  return reinterpret_cast<ref>(list) | 1;
+}
 
 // A new array of the live entries, with room for as many again.
 array* rebuild(array& old, epoch_member& epoch) {
@@ -45,7 +47,7 @@ array* rebuild(array& old, epoch_member& epoch) {
 
 ref add(ref word, subscription* sub, epoch_member& epoch) {
   if (word == 0) {
-    sub->index = 0;
+    sub->index.store(0, std::memory_order_relaxed);
     return reinterpret_cast<ref>(sub);
   }
   if (!is_array(word)) {
@@ -62,8 +64,7 @@ ref add(ref word, subscription* sub, epoch_member& epoch) {
 }
 
 ref remove(ref word, subscription* sub, epoch_member& epoch) {
-  const auto index = sub->index;
-  sub->index = subscription::unlinked;
+  const auto index = sub->index.exchange(subscription::unlinked, std::memory_order_relaxed);
   if (!is_array(word)) return 0;
   array* const list = as_array(word);
   list->items()[index].store(nullptr, std::memory_order_release);

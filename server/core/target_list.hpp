@@ -1,11 +1,11 @@
 #pragma once
 
+#include "epochs.hpp"
+#include "subscription.hpp"
+
 #include <atomic>
 #include <cstdint>
 #include <string_view>
-
-#include "epochs.hpp"
-#include "subscription.hpp"
 
 namespace nuncio::server {
 
@@ -36,7 +36,9 @@ struct alignas(8) array {
   }
 };
 
-[[nodiscard]] inline bool is_array(ref word) noexcept { return (word & 1) != 0; }
+[[nodiscard]] inline bool is_array(ref word) noexcept {
+  return (word & 1) != 0;
+}
 [[nodiscard]] inline array* as_array(ref word) noexcept {
   return reinterpret_cast<array*>(word & ~ref{1});
 }
@@ -52,7 +54,9 @@ ref remove(ref word, subscription* sub, epoch_member& epoch);
 void destroy(ref word) noexcept;
 
 /// True if `word` holds subscribers of this subject in this account.
-[[nodiscard]] inline bool is_for(ref word, std::uint32_t account, std::string_view subject) noexcept {
+[[nodiscard]] inline bool is_for(ref word,
+                                 std::uint32_t account,
+                                 std::string_view subject) noexcept {
   if (is_array(word)) {
     return as_array(word)->account == account && as_array(word)->subject() == subject;
   }

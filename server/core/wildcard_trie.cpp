@@ -1,10 +1,10 @@
 #include "wildcard_trie.hpp"
 
+#include "hash.hpp"
+
 #include <cstdlib>
 #include <cstring>
 #include <new>
-
-#include "hash.hpp"
 
 namespace nuncio::server {
 namespace {
@@ -27,21 +27,26 @@ bool remove_target(std::atomic<target_list::ref>& cell, subscription* sub, epoch
 }  // namespace
 
 wildcard_trie::wildcard_trie(std::uint64_t seed) : seed_(seed), root_(make_node({})) {}
-wildcard_trie::~wildcard_trie() { free_tree(root_); }
+wildcard_trie::~wildcard_trie() {
+  free_tree(root_);
+}
 
 bool wildcard_trie::node::is_empty() const noexcept {
   return children.empty() && star.load(std::memory_order_acquire) == nullptr &&
          full.load(std::memory_order_acquire) == 0 && here.load(std::memory_order_acquire) == 0;
 }
 
-bool wildcard_trie::empty() const noexcept { return root_->is_empty(); }
+bool wildcard_trie::empty() const noexcept {
+  return root_->is_empty();
+}
 
 wildcard_trie::node* wildcard_trie::make_node(std::string_view token) {
   void* const memory = std::malloc(sizeof(node) + token.size());
   if (memory == nullptr) throw std::bad_alloc{};
   auto* const made = new (memory) node;
   made->token_size = static_cast<std::uint32_t>(token.size());
-  if (!token.empty()) std::memcpy(static_cast<char*>(memory) + sizeof(node), token.data(), token.size());
+  if (!token.empty())
+    std::memcpy(static_cast<char*>(memory) + sizeof(node), token.data(), token.size());
   return made;
 }
 
@@ -71,7 +76,8 @@ wildcard_trie::node* wildcard_trie::find_child(const node& parent, std::string_v
       }));
 }
 
-wildcard_trie::node* wildcard_trie::add_child(node& parent, std::string_view token,
+wildcard_trie::node* wildcard_trie::add_child(node& parent,
+                                              std::string_view token,
                                               epoch_member& epoch) {
   if (token == "*") {
     node* star = parent.star.load(std::memory_order_relaxed);
@@ -109,7 +115,9 @@ bool wildcard_trie::remove(subscription* sub, epoch_member& epoch) {
   return remove_below(*root_, sub->subject(), sub, epoch);
 }
 
-bool wildcard_trie::remove_below(node& parent, std::string_view rest, subscription* sub,
+bool wildcard_trie::remove_below(node& parent,
+                                 std::string_view rest,
+                                 subscription* sub,
                                  epoch_member& epoch) {
   if (rest == ">") return remove_target(parent.full, sub, epoch);
   const auto dot = rest.find('.');

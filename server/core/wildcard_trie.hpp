@@ -1,11 +1,11 @@
 #pragma once
 
+#include "slot_table.hpp"
+#include "target_list.hpp"
+
 #include <cstdint>
 #include <mutex>
 #include <string_view>
-
-#include "slot_table.hpp"
-#include "target_list.hpp"
 
 namespace nuncio::server {
 
@@ -14,10 +14,9 @@ namespace nuncio::server {
 ///     root ── orders ── *  ── paid   (here: who has orders.*.paid)
 ///                └ full: who has orders.>
 ///
-/// Thread safety: match() takes no lock; insert() and remove() take one. Callers are shards that have
-/// entered the epochs.
-/// Invariants: a node is reachable from its insertion until it is empty, is then unlinked under the
-/// lock and retired; targets change as target_list says.
+/// Thread safety: match() takes no lock; insert() and remove() take one. Callers are shards that
+/// have entered the epochs. Invariants: a node is reachable from its insertion until it is empty,
+/// is then unlinked under the lock and retired; targets change as target_list says.
 class wildcard_trie {
  public:
   explicit wildcard_trie(std::uint64_t seed);

@@ -1,14 +1,14 @@
 #include "log.hpp"
 
-#include <array>
-#include <cstdio>
-#include <stdexcept>
-#include <utility>
-
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+
+#include <array>
+#include <cstdio>
+#include <stdexcept>
+#include <utility>
 
 namespace nuncio::server::daemon {
 namespace {
@@ -21,7 +21,8 @@ constexpr std::array<std::string_view, 6> names{"TRC", "DBG", "INF", "WRN", "ERR
 // `%*` in a pattern: the three letters that stand for a level.
 class level_flag final : public spdlog::custom_flag_formatter {
  public:
-  void format(const spdlog::details::log_msg& line, const std::tm&,
+  void format(const spdlog::details::log_msg& line,
+              const std::tm&,
               spdlog::memory_buf_t& out) override {
     const auto name = names.at(static_cast<std::size_t>(line.level));
     out.append(name.data(), name.data() + name.size());
@@ -44,8 +45,8 @@ std::shared_ptr<spdlog::logger> make_logger(const log_settings& settings) {
   auto logger = std::make_shared<spdlog::logger>("nuncio", open_sink(settings.file));
   auto formatter = std::make_unique<spdlog::pattern_formatter>(
       settings.utc ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
-  formatter->add_flag<level_flag>('*').set_pattern(settings.time ? "[%P] %Y/%m/%d %H:%M:%S.%f [%^%*%$] %v"
-                                                                 : "[%P] [%^%*%$] %v");
+  formatter->add_flag<level_flag>('*').set_pattern(
+      settings.time ? "[%P] %Y/%m/%d %H:%M:%S.%f [%^%*%$] %v" : "[%P] [%^%*%$] %v");
   logger->set_formatter(std::move(formatter));
   logger->set_level(settings.trace   ? spdlog::level::trace
                     : settings.debug ? spdlog::level::debug

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <nuncio/server/log.hpp>
+
 #include <memory>
 #include <string>
-
-#include <nuncio/server/log.hpp>
 
 namespace spdlog {
 class logger;
@@ -19,8 +19,8 @@ struct log_settings {
   bool utc = false;
 };
 
-/// The reference's log lines: `[pid] 2026/01/31 10:00:00.000000 [INF] text`, colours only on a terminal.
-/// Source: nats-server 2.15.2, logger/log.go.
+/// The reference's log lines: `[pid] 2026/01/31 10:00:00.000000 [INF] text`, colours only on a
+/// terminal. Source: nats-server 2.15.2, logger/log.go.
 class log final : public log_sink {
  public:
   /// Errors: std::runtime_error if the file can't be opened.

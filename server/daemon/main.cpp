@@ -1,19 +1,20 @@
+#include "flags.hpp"
+#include "log.hpp"
+#include "run_files.hpp"
+
+#include <nuncio/server/server.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string>
 #include <utility>
-
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <nuncio/server/server.hpp>
-
-#include "flags.hpp"
-#include "log.hpp"
-#include "run_files.hpp"
 
 namespace {
 
@@ -57,12 +58,18 @@ std::string shown_address(const std::string& host, std::uint16_t port) {
 
 const char* name_of(int signal) {
   switch (signal) {
-    case SIGINT: return "interrupt";
-    case SIGTERM: return "terminated";
-    case SIGHUP: return "hangup";
-    case SIGUSR1: return "user defined signal 1";
-    case SIGUSR2: return "user defined signal 2";
-    default: return "unknown";
+    case SIGINT:
+      return "interrupt";
+    case SIGTERM:
+      return "terminated";
+    case SIGHUP:
+      return "hangup";
+    case SIGUSR1:
+      return "user defined signal 1";
+    case SIGUSR2:
+      return "user defined signal 2";
+    default:
+      return "unknown";
   }
 }
 
@@ -82,8 +89,8 @@ void serve_signals(signal_loop& loop) {
     log.write(log_level::info, std::string("Trapped \"") + name_of(signal) + "\" signal");
     switch (signal) {
       case SIGUSR1:
-        log.write(log_level::info,
-                  log.reopen() ? "File log re-opened" : "File log re-open ignored, not a file logger");
+        log.write(log_level::info, log.reopen() ? "File log re-opened"
+                                                : "File log re-open ignored, not a file logger");
         break;
       case SIGHUP:
         log.write(log_level::error,
@@ -97,14 +104,16 @@ void serve_signals(signal_loop& loop) {
       case SIGTERM:
         if (!loop.lame_duck) return loop.io.stop();
         break;
-      default: return loop.io.stop();
+      default:
+        return loop.io.stop();
     }
     serve_signals(loop);
   });
 }
 
 int run(const daemon_room::flags& flags, const char* program) {
-  daemon_room::log log({flags.log_file, flags.debug, flags.trace, flags.logtime, flags.logtime_utc});
+  daemon_room::log log(
+      {flags.log_file, flags.debug, flags.trace, flags.logtime, flags.logtime_utc});
   asio::io_context io(1);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
   signals.add(SIGUSR1);

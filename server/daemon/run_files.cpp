@@ -1,18 +1,18 @@
 #include "run_files.hpp"
 
-#include <cerrno>
-#include <filesystem>
-#include <memory>
-#include <string_view>
-#include <system_error>
-#include <vector>
-
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+#include <system_error>
+#include <vector>
 
 namespace nuncio::server::daemon {
 namespace {
@@ -51,8 +51,10 @@ void write_pid_file(const std::string& path) {
   if (!path.empty()) write_file(path, std::to_string(::getpid()), 0600);
 }
 
-ports_file::ports_file(const std::string& directory, const std::string& program,
-                       const std::string& host, std::uint16_t port) {
+ports_file::ports_file(const std::string& directory,
+                       const std::string& program,
+                       const std::string& host,
+                       std::uint16_t port) {
   if (directory.empty()) return;
   const bool any = host.empty() || host == "0.0.0.0" || host == "::";
   std::string text = R"({"nats":[)";

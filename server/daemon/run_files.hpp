@@ -16,7 +16,9 @@ void write_pid_file(const std::string& path);
 class ports_file {
  public:
   /// Errors: std::system_error naming the file. An empty directory means no file.
-  ports_file(const std::string& directory, const std::string& program, const std::string& host,
+  ports_file(const std::string& directory,
+             const std::string& program,
+             const std::string& host,
              std::uint16_t port);
   ports_file(const ports_file&) = delete;
   ports_file& operator=(const ports_file&) = delete;

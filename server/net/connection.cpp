@@ -1,22 +1,31 @@
 #include "connection.hpp"
 
-#include <utility>
-
 #include "shard.hpp"
+
+#include <utility>
 
 namespace nuncio::server {
 
 std::string_view to_string(close_reason reason) noexcept {
   switch (reason) {
-    case close_reason::client_closed: return "Client Closed";
-    case close_reason::protocol_error: return "Protocol Violation";
-    case close_reason::authorization: return "Authentication Failure";
-    case close_reason::limits: return "Maximum Connections Exceeded";
-    case close_reason::slow_pending: return "Slow Consumer (Pending Bytes)";
-    case close_reason::slow_write_deadline: return "Slow Consumer (Write Deadline)";
-    case close_reason::stale: return "Stale Connection";
-    case close_reason::io_error: return "Read Error";
-    case close_reason::shutdown: return "Server Shutdown";
+    case close_reason::client_closed:
+      return "Client Closed";
+    case close_reason::protocol_error:
+      return "Protocol Violation";
+    case close_reason::authorization:
+      return "Authentication Failure";
+    case close_reason::limits:
+      return "Maximum Connections Exceeded";
+    case close_reason::slow_pending:
+      return "Slow Consumer (Pending Bytes)";
+    case close_reason::slow_write_deadline:
+      return "Slow Consumer (Write Deadline)";
+    case close_reason::stale:
+      return "Stale Connection";
+    case close_reason::io_error:
+      return "Read Error";
+    case close_reason::shutdown:
+      return "Server Shutdown";
   }
   return "Unknown";
 }
@@ -27,17 +36,25 @@ std::string ip_text(const boost::asio::ip::address& address) {
   return (mapped ? make_address_v4(v4_mapped, address.to_v6()) : address).to_string();
 }
 
-connection::connection(shard& owner, std::uint64_t cid, std::unique_ptr<stream> bytes,
+connection::connection(shard& owner,
+                       std::uint64_t cid,
+                       std::unique_ptr<stream> bytes,
                        boost::asio::ip::tcp::endpoint peer)
     : receiver(cid), home_(owner), stream_(std::move(bytes)), peer_(std::move(peer)) {
   queue.owner = &owner;
 }
 
-connection::~connection() { chunk::free_all(queue.head); }
+connection::~connection() {
+  chunk::free_all(queue.head);
+}
 
-void connection::send(std::string_view bytes) { home_.stage_bytes(*this, bytes); }
+void connection::send(std::string_view bytes) {
+  home_.stage_bytes(*this, bytes);
+}
 
-void connection::send_pong() { home_.stage_pong(*this); }
+void connection::send_pong() {
+  home_.stage_pong(*this);
+}
 
 protocol::flow connection::fail(protocol::errc code) {
   if (const auto text = protocol::error_text(code); !text.empty()) {
@@ -49,13 +66,23 @@ protocol::flow connection::fail(protocol::errc code) {
   if (!protocol::closes_connection(code)) return protocol::flow::go_on;
   using protocol::errc;
   switch (code) {
-    case errc::stale_connection: end(close_reason::stale); break;
+    case errc::stale_connection:
+      end(close_reason::stale);
+      break;
     case errc::max_connections:
-    case errc::max_account_connections: end(close_reason::limits); break;
+    case errc::max_account_connections:
+      end(close_reason::limits);
+      break;
     case errc::authorization_violation:
-    case errc::authentication_timeout: end(close_reason::authorization); break;
-    case errc::peer_error: end(close_reason::client_closed); break;
-    default: end(close_reason::protocol_error); break;
+    case errc::authentication_timeout:
+      end(close_reason::authorization);
+      break;
+    case errc::peer_error:
+      end(close_reason::client_closed);
+      break;
+    default:
+      end(close_reason::protocol_error);
+      break;
   }
   return protocol::flow::closed;
 }
@@ -66,9 +93,13 @@ void connection::end(close_reason reason) {
   home_.begin_end(*this);
 }
 
-void connection::resume() { home_.resume(*this); }
+void connection::resume() {
+  home_.resume(*this);
+}
 
-void connection::set_timer(std::chrono::milliseconds delay) { home_.set_timer(*this, delay); }
+void connection::set_timer(std::chrono::milliseconds delay) {
+  home_.set_timer(*this, delay);
+}
 
 void connection::on_readable(bool) {
   --waits_;

@@ -1,23 +1,23 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-
-#include <boost/asio/ip/tcp.hpp>
-
-#include <nuncio/protocol/error.hpp>
-#include <nuncio/server/role.hpp>
-
 #include "core/receiver.hpp"
 #include "input_buffer.hpp"
 #include "outbound.hpp"
 #include "outlet.hpp"
 #include "stream.hpp"
 #include "timer_wheel.hpp"
+
+#include <nuncio/protocol/error.hpp>
+#include <nuncio/server/role.hpp>
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace nuncio::server {
 
@@ -27,15 +27,19 @@ struct node;
 /// An address as people write it: IPv4 also where the listener's socket is IPv6.
 [[nodiscard]] std::string ip_text(const boost::asio::ip::address& address);
 
-/// One peer: a stream, bytes kept of an incomplete operation, a queue of what the peer hasn't taken,
-/// and a role that says what it all means. Owns next to nothing while idle.
+/// One peer: a stream, bytes kept of an incomplete operation, a queue of what the peer hasn't
+/// taken, and a role that says what it all means. Owns next to nothing while idle.
 ///
 /// Thread safety: its shard's thread, but for `queue` (see there) and what `receiver` shares.
 class connection final : public receiver, private stream_events {
  public:
-  connection(shard& owner, std::uint64_t cid, std::unique_ptr<stream> bytes,
+  connection(shard& owner,
+             std::uint64_t cid,
+             std::unique_ptr<stream> bytes,
              boost::asio::ip::tcp::endpoint peer);
-  ~connection();
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+  ~connection() override;
 
   // For roles.
 
@@ -43,7 +47,8 @@ class connection final : public receiver, private stream_events {
   void send(std::string_view bytes);
   /// Stages a PONG; it leaves after all that this shard has staged for others.
   void send_pong();
-  /// Stages the error's -ERR, if it has a text. Says `closed` and ends the connection if the error does.
+  /// Stages the error's -ERR, if it has a text. Says `closed` and ends the connection if the error
+  /// does.
   protocol::flow fail(protocol::errc code);
   /// Ends the connection once what is staged and queued has left, or a second later.
   void end(close_reason reason);
@@ -79,8 +84,8 @@ class connection final : public receiver, private stream_events {
   std::optional<close_reason> reason_;
   std::uint8_t waits_ = 0;  // pending waits of the stream, which must end before we do
   bool suspended_ = false;
-  bool over_ = false;       // off the shard's books
-  bool in_blocked_ = false;  // in the shard's list of those whose queue is checked each tick
+  bool over_ = false;            // off the shard's books
+  bool in_blocked_ = false;      // in the shard's list of those whose queue is checked each tick
   std::uint16_t paused_ms_ = 0;  // in the second that began at pause_second_
   std::uint32_t pause_second_ = 0;
 };

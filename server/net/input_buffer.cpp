@@ -1,12 +1,12 @@
 #include "input_buffer.hpp"
 
+#include <nuncio/protocol/parser.hpp>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 #include <utility>
-
-#include <nuncio/protocol/parser.hpp>
 
 namespace nuncio::server {
 namespace {
@@ -25,7 +25,9 @@ char* allocate(std::size_t capacity) {
 
 }  // namespace
 
-input_buffer::input_buffer() : buffer_(allocate(size)) { std::memset(buffer_, 0, size + padding); }
+input_buffer::input_buffer() : buffer_(allocate(size)) {
+  std::memset(buffer_, 0, size + padding);
+}
 
 input_buffer::~input_buffer() {
   std::free(buffer_);
@@ -34,7 +36,14 @@ input_buffer::~input_buffer() {
 }
 
 input_buffer::space input_buffer::prepare(kept_input& kept) {
-  if (holder_ != nullptr && holder_ != &kept) move_to_block(*holder_, holder_->size);
+  if (holder_ != nullptr && holder_ != &kept) {
+    // Whoever has read it to the end needs no block.
+    if (holder_->size == 0) {
+      holder_ = nullptr;
+    } else {
+      move_to_block(*holder_, holder_->size);
+    }
+  }
   if (kept.needed > size || kept.size >= size) {
     // The operation doesn't fit the buffer: read it, and no more, into a block.
     const std::size_t most = kept.needed != 0 ? kept.needed : SIZE_MAX;

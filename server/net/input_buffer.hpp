@@ -14,10 +14,10 @@ struct kept_input {
   std::uint32_t needed = 0;    ///< it is no use to look at fewer bytes than this
 };
 
-/// A shard's read buffer, which all its connections use in turn. What one of them keeps stays in the
-/// buffer while nobody else needs it, and moves to a block of its own otherwise. Blocks grow with
-/// what has arrived, never by what was declared. All bytes are followed by the parser's padding.
-/// One thread only.
+/// A shard's read buffer, which all its connections use in turn. What one of them keeps stays in
+/// the buffer while nobody else needs it, and moves to a block of its own otherwise. Blocks grow
+/// with what has arrived, never by what was declared. All bytes are followed by the parser's
+/// padding. One thread only.
 class input_buffer {
  public:
   static constexpr std::size_t size = 128 * 1024;

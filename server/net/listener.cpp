@@ -1,19 +1,20 @@
 #include "listener.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <future>
-#include <system_error>
+#include "shard.hpp"
 
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "shard.hpp"
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <future>
+#include <system_error>
 
 namespace nuncio::server {
 namespace {
@@ -42,8 +43,8 @@ std::vector<tcp::endpoint> endpoints_of(const std::string& host, std::uint16_t p
   asio::io_context io;
   boost::system::error_code failure;
   std::vector<tcp::endpoint> out;
-  for (const auto& found : tcp::resolver(io).resolve(host, std::to_string(port),
-                                                     tcp::resolver::passive, failure)) {
+  for (const auto& found :
+       tcp::resolver(io).resolve(host, std::to_string(port), tcp::resolver::passive, failure)) {
     out.push_back(found.endpoint());
   }
   if (out.empty()) throw std::system_error(failure, host);
@@ -53,14 +54,13 @@ std::vector<tcp::endpoint> endpoints_of(const std::string& host, std::uint16_t p
 }  // namespace
 
 listener::listener(node& owner)
-    : node_(owner),
-      io_(owner.shards.front()->io()),
-      acceptor_(io_),
-      retry_(io_) {}
+    : node_(owner), io_(owner.shards.front()->io()), acceptor_(io_), retry_(io_) {}
 
 void listener::open() {
   const int wanted = node_.opts.port;
-  const auto port = static_cast<std::uint16_t>(wanted < 0 ? 0 : wanted == 0 ? default_port : wanted);
+  const auto port = static_cast<std::uint16_t>(wanted < 0    ? 0
+                                               : wanted == 0 ? default_port
+                                                             : wanted);
   boost::system::error_code failure;
   for (const auto& endpoint : endpoints_of(node_.opts.host, port)) {
     boost::system::error_code ignored;
@@ -122,8 +122,8 @@ void listener::accept_ready() {
 bool listener::accept_one() {
   sockaddr_storage from{};
   socklen_t size = sizeof from;
-  const int descriptor = ::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&from), &size,
-                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const int descriptor = ::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&from),
+                                   &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (descriptor < 0) return errno == ECONNABORTED || errno == EINTR;
   const int on = 1;
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -139,9 +139,8 @@ bool listener::accept_one() {
 }
 
 void listener::pause_accepting(int reason) {
-  node_.log.write(log_level::error,
-                  std::string("Temporary Client Accept Error (") + std::strerror(reason) +
-                      "), sleeping 1000ms");
+  node_.log.write(log_level::error, std::string("Temporary Client Accept Error (") +
+                                        std::strerror(reason) + "), sleeping 1000ms");
   retry_.expires_after(retry_after);
   retry_.async_wait([this](const boost::system::error_code& failure) {
     if (!failure) wait();
@@ -149,7 +148,8 @@ void listener::pause_accepting(int reason) {
 }
 
 // With a fixed number of shards connections are spread from the start. Otherwise the first shard
-// takes all until it is saturated: two threads make a lone request dearer, and only load pays for it.
+// takes all until it is saturated: two threads make a lone request dearer, and only load pays for
+// it.
 shard& listener::choose() const {
   const auto& all = node_.shards;
   const auto now = std::chrono::steady_clock::now();
@@ -167,7 +167,9 @@ shard& listener::choose() const {
 
 void listener::refuse(int descriptor, const tcp::endpoint& peer) const {
   // The reference says who it is before it says no.
-  std::string text = "INFO " + protocol::to_json(node_.info_for(node_.next_cid.fetch_add(1), peer)) + " \r\n-ERR '";
+  std::string text = "INFO " +
+                     protocol::to_json(node_.info_for(node_.next_cid.fetch_add(1), peer)) +
+                     " \r\n-ERR '";
   text += protocol::error_text(protocol::errc::max_connections);
   text += "'\r\n";
   [[maybe_unused]] const auto sent = ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL);

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <string>
+#include "node.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "node.hpp"
+#include <chrono>
+#include <cstdint>
+#include <string>
 
 namespace nuncio::server {
 

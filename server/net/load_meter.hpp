@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-
 #include <ctime>
 
 namespace nuncio::server {
 
-/// How much of a core a shard uses, in windows of at least 100 ms. By its thread's CPU time: time in
-/// which it is ready but another process has the core is no reason for one more thread.
-/// Thread safety: its shard writes, anyone reads.
+/// How much of a core a shard uses, in windows of at least 100 ms. By its thread's CPU time: time
+/// in which it is ready but another process has the core is no reason for one more thread. Thread
+/// safety: its shard writes, anyone reads.
 class load_meter {
  public:
   using time = std::chrono::steady_clock::time_point;
@@ -54,7 +53,7 @@ class load_meter {
     return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
   }
 
-  time window_start_{};
+  time window_start_;
   std::chrono::nanoseconds used_before_{0};
   std::atomic<unsigned> last_{0};
   std::atomic<unsigned> hot_windows_{0};

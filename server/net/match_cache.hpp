@@ -1,12 +1,12 @@
 #pragma once
 
+#include "core/router.hpp"
+
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "core/router.hpp"
 
 namespace nuncio::server {
 
@@ -24,9 +24,9 @@ struct match_entry {
   }
 };
 
-/// A shard's memory of matches, direct-mapped by hash. A subject is admitted on its second miss in a
-/// row, so that one-shot inboxes neither build an entry nor evict a hot one; an empty answer never,
-/// since a walk that finds nothing is cheaper than an entry. One thread only.
+/// A shard's memory of matches, direct-mapped by hash. A subject is admitted on its second miss in
+/// a row, so that one-shot inboxes neither build an entry nor evict a hot one; an empty answer
+/// never, since a walk that finds nothing is cheaper than an entry. One thread only.
 class match_cache {
  public:
   static constexpr std::size_t size = 4096;
@@ -46,7 +46,8 @@ class match_cache {
   }
 
   /// Puts an entry in, or nothing; hands out what was there.
-  std::unique_ptr<match_entry> replace(std::uint16_t slot, std::unique_ptr<match_entry> entry) noexcept {
+  std::unique_ptr<match_entry> replace(std::uint16_t slot,
+                                       std::unique_ptr<match_entry> entry) noexcept {
     entries_[slot].swap(entry);
     return entry;
   }

@@ -1,22 +1,23 @@
 #pragma once
 
+#include "core/account.hpp"
+#include "core/epochs.hpp"
+#include "core/sublist.hpp"
+#include "rate_limited.hpp"
+
+#include <nuncio/protocol/info.hpp>
+#include <nuncio/server/log.hpp>
+#include <nuncio/server/options.hpp>
+#include <nuncio/server/role.hpp>
+
+#include <boost/asio/ip/tcp.hpp>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <boost/asio/ip/tcp.hpp>
-#include <nuncio/protocol/info.hpp>
-#include <nuncio/server/log.hpp>
-#include <nuncio/server/options.hpp>
-#include <nuncio/server/role.hpp>
-
-#include "core/account.hpp"
-#include "core/epochs.hpp"
-#include "core/sublist.hpp"
-#include "rate_limited.hpp"
 
 namespace nuncio::server {
 

@@ -24,8 +24,8 @@ char* copy_pieces(const iovec* pieces, std::size_t count, std::size_t skip, char
 
 }  // namespace
 
-chunk* chunk::make(const iovec* pieces, std::size_t count, std::size_t skip, std::size_t room,
-                   coarse_time now) {
+chunk* chunk::make(
+    const iovec* pieces, std::size_t count, std::size_t skip, std::size_t room, coarse_time now) {
   std::size_t total = 0;
   for (std::size_t i = 0; i < count; ++i) total += pieces[i].iov_len;
   total -= skip;
@@ -48,7 +48,8 @@ void chunk::free_all(chunk* first) noexcept {
   }
 }
 
-bool outbound_queue::append_to_tail(const iovec* pieces, std::size_t count,
+bool outbound_queue::append_to_tail(const iovec* pieces,
+                                    std::size_t count,
                                     std::size_t total) noexcept {
   if (tail == nullptr || tail->capacity - tail->size < total) return false;
   copy_pieces(pieces, count, 0, tail->bytes() + tail->size);

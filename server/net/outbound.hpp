@@ -1,13 +1,13 @@
 #pragma once
 
+#include <sys/uio.h>
+
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <vector>
-
-#include <sys/uio.h>
 
 namespace nuncio::server {
 
@@ -19,7 +19,7 @@ using coarse_time = std::chrono::steady_clock::time_point;
 /// A block of bytes that wait to be sent.
 struct chunk {
   chunk* next = nullptr;
-  coarse_time since{};
+  coarse_time since;
   std::uint32_t begin = 0;
   std::uint32_t size = 0;  ///< end of the bytes
   std::uint32_t capacity = 0;
@@ -28,17 +28,17 @@ struct chunk {
   [[nodiscard]] std::uint32_t unsent() const noexcept { return size - begin; }
 
   /// A chunk with the bytes of `pieces` from `skip` on, and room for at least `room` in all.
-  static chunk* make(const iovec* pieces, std::size_t count, std::size_t skip, std::size_t room,
-                     coarse_time now);
+  static chunk* make(
+      const iovec* pieces, std::size_t count, std::size_t skip, std::size_t room, coarse_time now);
   static void free_all(chunk* first) noexcept;
 };
 
 /// What a connection's socket has not taken yet.
 ///
-/// Thread safety: any thread, under `lock`, which is never held over a system call or an allocation.
-/// Invariant, at every unlock: the queue is empty, or `sending`, or `wait_armed`, or `look_posted`,
-/// or it is `closed`. So no bytes stay with nobody to send them. A chunk that was made outside of the
-/// lock is appended only after deciding anew.
+/// Thread safety: any thread, under `lock`, which is never held over a system call or an
+/// allocation. Invariant, at every unlock: the queue is empty, or `sending`, or `wait_armed`, or
+/// `look_posted`, or it is `closed`. So no bytes stay with nobody to send them. A chunk that was
+/// made outside of the lock is appended only after deciding anew.
 struct outbound_queue {
   std::mutex lock;
   shard* owner = nullptr;

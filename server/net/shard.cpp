@@ -1,12 +1,12 @@
 #include "shard.hpp"
 
-#include <algorithm>
-#include <utility>
-
 #include <boost/asio/post.hpp>
 
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <utility>
 
 // A shard's life: its thread, its connections' beginning and end, its time.
 namespace nuncio::server {
@@ -29,7 +29,8 @@ shard::shard(node& owner, unsigned index)
     : node_(owner),
       index_(index),
       epoch_(*owner.all_epochs, index),
-      random_(hash_bytes("pick", owner.next_cid.load() + index + 1) ^ reinterpret_cast<std::uintptr_t>(this)),
+      random_(hash_bytes("pick", owner.next_cid.load() + index + 1) ^
+              reinterpret_cast<std::uintptr_t>(this)),
       tick_(tick_for(owner.opts)),
       looks_(owner.all_epochs->members()) {}
 
@@ -87,7 +88,9 @@ void shard::wake_waiters() {
   });
 }
 
-void shard::subscribe(account& who, subscription* sub) { node_.index.insert(who, sub, epoch_); }
+void shard::subscribe(account& who, subscription* sub) {
+  node_.index.insert(who, sub, epoch_);
+}
 
 std::uint64_t shard::unsubscribe(account& who, subscription* sub) {
   node_.index.remove(who, sub, epoch_);
@@ -105,8 +108,8 @@ void shard::adopt(int descriptor, boost::asio::ip::tcp::endpoint peer) {
       if (node_.connections.fetch_sub(1, std::memory_order_acq_rel) == 1) node_.last_one_left();
       return end_batch();
     }
-    auto owned = std::make_unique<connection>(*this, node_.next_cid.fetch_add(1),
-                                              std::make_unique<tcp_stream>(std::move(socket)), peer);
+    auto owned = std::make_unique<connection>(
+        *this, node_.next_cid.fetch_add(1), std::make_unique<tcp_stream>(std::move(socket)), peer);
     connection& c = *owned.release();  // freed through the epochs, see retire_when_idle()
     connections_.emplace(c.id, &c);
     size_.store(connections_.size(), std::memory_order_relaxed);
@@ -122,7 +125,9 @@ void shard::adopt(int descriptor, boost::asio::ip::tcp::endpoint peer) {
   });
 }
 
-void shard::begin_end(connection& c) { ending_.push_back(&c); }
+void shard::begin_end(connection& c) {
+  ending_.push_back(&c);
+}
 
 void shard::end_all() {
   // Finishing one may end another.

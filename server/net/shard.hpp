@@ -1,5 +1,21 @@
 #pragma once
 
+#include "connection.hpp"
+#include "core/router.hpp"
+#include "input_buffer.hpp"
+#include "load_meter.hpp"
+#include "match_cache.hpp"
+#include "node.hpp"
+#include "staging.hpp"
+#include "tcp_stream.hpp"
+
+#include <nuncio/protocol/ops.hpp>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -10,22 +26,6 @@
 #include <string_view>
 #include <thread>
 #include <vector>
-
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/unordered/unordered_flat_map.hpp>
-
-#include <nuncio/protocol/ops.hpp>
-
-#include "connection.hpp"
-#include "core/router.hpp"
-#include "input_buffer.hpp"
-#include "load_meter.hpp"
-#include "match_cache.hpp"
-#include "node.hpp"
-#include "staging.hpp"
-#include "tcp_stream.hpp"
 
 namespace nuncio::server {
 
@@ -40,8 +40,8 @@ struct alignas(64) shard_counters {
   }
 };
 
-/// One thread, one io_context, its connections. Reads a batch of at most one buffer, routes what is in
-/// it into outlets, and flushes each outlet once.
+/// One thread, one io_context, its connections. Reads a batch of at most one buffer, routes what is
+/// in it into outlets, and flushes each outlet once.
 ///
 /// Every handler begins with enter() and ends with end_batch(). Only what says so
 /// may be called from other threads.
@@ -82,7 +82,9 @@ class shard {
   void end_batch();
 
   /// Routes one message. `last_slot` is the publisher's memory of where its last match was.
-  outcome publish(const account& who, const receiver* publisher, const protocol::ops::pub& op,
+  outcome publish(const account& who,
+                  const receiver* publisher,
+                  const protocol::ops::pub& op,
                   std::uint16_t& last_slot);
 
   void subscribe(account& who, subscription* sub);
@@ -98,6 +100,8 @@ class shard {
 
   void stage_bytes(connection& to, std::string_view bytes);
   void stage_pong(connection& to);
+  /// Sends what this batch has staged for a connection of this shard.
+  void flush_own(connection& c);
   void begin_end(connection& c);
   void resume(connection& c);
   void set_timer(connection& c, std::chrono::milliseconds delay);
@@ -120,8 +124,13 @@ class shard {
   void pause(connection& c);
 
   // Matching.
-  const match_entry& find_targets(const account& who, std::string_view subject, std::uint16_t& last);
-  void build(match_entry& entry, const account& who, std::string_view subject, const sublist::key& key);
+  const match_entry& find_targets(const account& who,
+                                  std::string_view subject,
+                                  std::uint16_t& last);
+  void build(match_entry& entry,
+             const account& who,
+             std::string_view subject,
+             const sublist::key& key);
   void use_outlets(const match_entry& entry, int by) noexcept;
   void forget_stale();
   std::string_view tail_for(const protocol::ops::pub& op, std::uint8_t flags);
@@ -138,8 +147,11 @@ class shard {
   void give_back(outlet& o);
   void release_loose();
   void flush(outlet& o);
-  void append(connection& c, std::unique_lock<std::mutex>& held, const iovec* pieces,
-              std::size_t count, std::size_t total);
+  void append(connection& c,
+              std::unique_lock<std::mutex>& held,
+              const iovec* pieces,
+              std::size_t count,
+              std::size_t total);
   void send_queued(connection& c, std::unique_lock<std::mutex>& held);
   void arm_writable(connection& c);
   void on_writable(connection& c);
@@ -171,7 +183,7 @@ class shard {
   pick_random random_;
   shard_counters counters_;
 
-  coarse_time now_{};
+  coarse_time now_;
   std::chrono::milliseconds tick_;
   boost::asio::steady_timer ticker_{io_};
   bool ticking_ = false;
@@ -187,7 +199,8 @@ class shard {
   match_cache cache_;
   match_entry scratch_;
   std::uint16_t sweep_at_ = 0;
-  std::deque<std::string> rendered_;  // tails that the publisher spelled oddly, until the batch ends
+  std::deque<std::string>
+      rendered_;  // tails that the publisher spelled oddly, until the batch ends
 
   staging_pool pool_;
   boost::unordered_flat_map<std::uint64_t, outlet*> foreign_outlets_;

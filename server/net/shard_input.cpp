@@ -1,9 +1,9 @@
-#include <algorithm>
-#include <utility>
+#include "shard.hpp"
 
 #include <boost/asio/post.hpp>
 
-#include "shard.hpp"
+#include <algorithm>
+#include <utility>
 
 // Reading: one recv a handler, what it brought is handed to the role, the outlets are flushed, and
 // then the connection waits, goes on, or pauses.
@@ -25,10 +25,14 @@ void shard::serve(connection& c) {
   const auto in = input_.prepare(c.kept_);
   const auto got = c.stream_->read(in.free);
   switch (got.state) {
-    case stream::status::would_block: return go_on_reading(c, stream::status::drained);
-    case stream::status::ended: return c.end(close_reason::client_closed);
-    case stream::status::failed: return c.end(close_reason::io_error);
-    default: break;
+    case stream::status::would_block:
+      return go_on_reading(c, stream::status::drained);
+    case stream::status::ended:
+      return c.end(close_reason::client_closed);
+    case stream::status::failed:
+      return c.end(close_reason::io_error);
+    default:
+      break;
   }
   if (take_input(c, in.begin, c.kept_.size + got.size)) go_on_reading(c, got.state);
 }

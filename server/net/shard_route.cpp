@@ -1,8 +1,8 @@
-#include <cstring>
-#include <utility>
-
 #include "core/permissions.hpp"
 #include "shard.hpp"
+
+#include <cstring>
+#include <utility>
 
 // Matching: from a published message to the outlets of its receivers.
 namespace nuncio::server {
@@ -19,7 +19,9 @@ connection& connection_of(const target& t) noexcept {
 
 }  // namespace
 
-outcome shard::publish(const account& who, const receiver* publisher, const protocol::ops::pub& op,
+outcome shard::publish(const account& who,
+                       const receiver* publisher,
+                       const protocol::ops::pub& op,
                        std::uint16_t& last_slot) {
   shard_counters::add(counters_.in_messages, 1);
   shard_counters::add(counters_.in_bytes, op.body.size());
@@ -36,10 +38,10 @@ outcome shard::publish(const account& who, const receiver* publisher, const prot
     const char* const prefix = entry.prefixes.data() + t.prefix_offset;
     if ((t.flags & ~unsigned{receiver::no_echo}) != 0) [[unlikely]] {
       if ((t.flags & receiver::takes_itself) != 0) {
-        t.sub->owner->self->deliver({op.subject, op.reply, t.sub->sid(),
-                                     op.body.substr(0, op.header_size),
-                                     op.body.substr(op.header_size), this},
-                                    last);
+        t.sub->owner->self->deliver(
+            {op.subject, op.reply, t.sub->sid(), op.body.substr(0, op.header_size),
+             op.body.substr(op.header_size), this},
+            last);
         return;
       }
       if ((t.flags & receiver::grants_replies) != 0 && !op.reply.empty()) {
@@ -53,7 +55,8 @@ outcome shard::publish(const account& who, const receiver* publisher, const prot
       }
     }
     stage(*t.to, {prefix + skip, t.prefix_size - skip}, tail);
-    if (last) [[unlikely]] note_spent(connection_of(t), t.sub);
+    if (last) [[unlikely]]
+      note_spent(connection_of(t), t.sub);
   });
   shard_counters::add(counters_.out_messages, sent);
   shard_counters::add(counters_.out_bytes, sent * op.body.size());
@@ -63,7 +66,8 @@ outcome shard::publish(const account& who, const receiver* publisher, const prot
 // What the publisher's own bytes can't be used for, rendered once for the message.
 std::string_view shard::tail_for(const protocol::ops::pub& op, std::uint8_t flags) {
   // Short ones are copied at once, long ones are lent until the batch ends.
-  if (rendered_.empty() || rendered_.back().size() >= lend_from || flags != 0) rendered_.emplace_back();
+  if (rendered_.empty() || rendered_.back().size() >= lend_from || flags != 0)
+    rendered_.emplace_back();
   std::string& text = rendered_.back();
   text.clear();
   text.reserve(staging_pool::slack);  // stage() may read behind the end
@@ -75,7 +79,8 @@ std::string_view shard::tail_for(const protocol::ops::pub& op, std::uint8_t flag
   return text;
 }
 
-const match_entry& shard::find_targets(const account& who, std::string_view subject,
+const match_entry& shard::find_targets(const account& who,
+                                       std::string_view subject,
                                        std::uint16_t& last) {
   const sublist& index = node_.index;
   if (const match_entry* const recent = cache_.at(last);
@@ -110,7 +115,9 @@ const match_entry& shard::find_targets(const account& who, std::string_view subj
   return *cache_.at(slot);
 }
 
-void shard::build(match_entry& entry, const account& who, std::string_view subject,
+void shard::build(match_entry& entry,
+                  const account& who,
+                  std::string_view subject,
                   const sublist::key& key) {
   entry.stamp = make_plan(node_.index, who, subject, key, entry.to);
   entry.prefixes.clear();
@@ -165,10 +172,11 @@ void shard::stage(outlet& o, std::string_view prefix, std::string_view tail) {
   }
   const bool is_long = tail.size() >= lend_from;
   const std::size_t wanted = prefix.size() + (is_long ? 0 : tail.size());
-  if (o.capacity - o.size < wanted) [[unlikely]] make_room(o, wanted);
+  if (o.capacity - o.size < wanted) [[unlikely]]
+    make_room(o, wanted);
   char* to = o.data + o.size;
-  // Both are short: whole steps of 32 bytes are quicker than exact sizes. The staging has slack, the
-  // prefixes and the read buffer have padding.
+  // Both are short: whole steps of 32 bytes are quicker than exact sizes. The staging has slack,
+  // the prefixes and the read buffer have padding.
   const auto copy = [&to](std::string_view from) {
     if (from.size() <= 32) {
       std::memcpy(to, from.data(), 32);

@@ -1,13 +1,13 @@
+#include "core/sid_map.hpp"
+#include "shard.hpp"
+
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <mutex>
 #include <utility>
-
-#include <boost/asio/post.hpp>
-
-#include "core/sid_map.hpp"
-#include "shard.hpp"
 
 // Sending: outlets are flushed at the end of a batch, to the socket or to the receiver's queue.
 namespace nuncio::server {
@@ -68,7 +68,8 @@ void shard::release_loose() {
 void shard::make_room(outlet& o, std::size_t wanted) {
   if (o.capacity == staging_pool::large || !o.pieces.empty()) flush_early(o);
   if (o.capacity - o.size >= wanted) return;
-  const auto capacity = o.size + wanted <= staging_pool::small ? staging_pool::small : staging_pool::large;
+  const auto capacity =
+      o.size + wanted <= staging_pool::small ? staging_pool::small : staging_pool::large;
   if (o.size + wanted > capacity) flush_early(o);
   if (staged_ + capacity > most_staged) flush_all();
   if (!o.dirty) mark_dirty(o);
@@ -110,6 +111,10 @@ void shard::flush_early(outlet& o) {
     }
   }
   flush(o);
+}
+
+void shard::flush_own(connection& c) {
+  if (c.own_outlet_ != nullptr && c.own_outlet_->dirty) flush_early(*c.own_outlet_);
 }
 
 void shard::flush_all() {
@@ -203,8 +208,11 @@ void shard::flush(outlet& o) {
 }
 
 // Under the lock, which is free again afterwards.
-void shard::append(connection& c, std::unique_lock<std::mutex>& held, const iovec* pieces,
-                   std::size_t count, std::size_t total) {
+void shard::append(connection& c,
+                   std::unique_lock<std::mutex>& held,
+                   const iovec* pieces,
+                   std::size_t count,
+                   std::size_t total) {
   auto& queue = c.queue;
   if (!queue.append_to_tail(pieces, count, total)) {
     const std::size_t room = queue.empty() ? first_chunk : next_chunk;
@@ -323,7 +331,8 @@ void shard::post_looks() {
   for (unsigned i = 0; i < looks_.size(); ++i) {
     if (looks_[i].empty()) continue;
     shard& owner = *node_.shards[i];
-    boost::asio::post(owner.io_, [&owner, cids = std::exchange(looks_[i], {})] { owner.look(cids); });
+    boost::asio::post(owner.io_,
+                      [&owner, cids = std::exchange(looks_[i], {})] { owner.look(cids); });
   }
 }
 

@@ -1,31 +1,34 @@
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <system_error>
 
-#include <sys/uio.h>
-
 namespace nuncio::server {
 
-/// Who waits for a stream. The calls come from the thread of the shard that owns the stream, once for
-/// each wait; with `aborted` if the wait was cancelled.
+/// Who waits for a stream. The calls come from the thread of the shard that owns the stream, once
+/// for each wait; with `aborted` if the wait was cancelled.
 class stream_events {
  public:
   virtual void on_readable(bool aborted) = 0;
   virtual void on_writable(bool aborted) = 0;
 
  protected:
-  ~stream_events() = default;
+  stream_events() = default;
+  stream_events(const stream_events&) = default;
+  stream_events& operator=(const stream_events&) = default;
+  virtual ~stream_events() = default;
 };
 
 /// A byte stream to a peer. Reading and writing never block.
 ///
-/// Contract: read() says whether more may be had at once. Plain TCP may infer `drained` from a short
-/// read; a stream that keeps decrypted or unframed bytes must not, for no readiness comes for them.
-/// A `direct` stream may be written by whoever holds its connection's right to send; any other only
-/// by its owner.
+/// Contract: read() says whether more may be had at once. Plain TCP may infer `drained` from a
+/// short read; a stream that keeps decrypted or unframed bytes must not, for no readiness comes for
+/// them. A `direct` stream may be written by whoever holds its connection's right to send; any
+/// other only by its owner.
 class stream {
  public:
   enum class status : std::uint8_t {

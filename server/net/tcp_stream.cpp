@@ -1,11 +1,12 @@
 #include "tcp_stream.hpp"
 
-#include <algorithm>
-#include <cerrno>
 #include <climits>
-#include <utility>
 
 #include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
 
 namespace nuncio::server {
 namespace {
@@ -36,7 +37,9 @@ struct read_handler {
   wait_memory* memory;
 
   [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type{*memory}; }
-  void operator()(const boost::system::error_code& failure) const { who->on_readable(failure.failed()); }
+  void operator()(const boost::system::error_code& failure) const {
+    who->on_readable(failure.failed());
+  }
 };
 
 stream::result outcome_of(ssize_t moved, std::size_t wanted) noexcept {
@@ -78,10 +81,9 @@ void tcp_stream::wait_readable(stream_events& who) {
 }
 
 void tcp_stream::wait_writable(stream_events& who) {
-  socket_.async_wait(asio::socket_base::wait_write,
-                     [&who](const boost::system::error_code& failure) {
-                       who.on_writable(failure.failed());
-                     });
+  socket_.async_wait(
+      asio::socket_base::wait_write,
+      [&who](const boost::system::error_code& failure) { who.on_writable(failure.failed()); });
 }
 
 void tcp_stream::shutdown() {

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <cstddef>
-#include <new>
+#include "stream.hpp"
 
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
-#include "stream.hpp"
+#include <cstddef>
+#include <new>
 
 namespace nuncio::server {
 

@@ -32,8 +32,8 @@ class timer_wheel {
     push(slots_[timer.due % slots_.size()], timer);
   }
 
-  /// One tick has passed: calls fire(wheel_timer&) for each timer that is due, unlinked before. It may
-  /// schedule and unlink any timer.
+  /// One tick has passed: calls fire(wheel_timer&) for each timer that is due, unlinked before. It
+  /// may schedule and unlink any timer.
   template <class Fire>
   void advance(Fire fire) {
     ++now_;

@@ -1,13 +1,13 @@
 #include "client_role.hpp"
 
-#include <algorithm>
-#include <charconv>
-#include <utility>
+#include "net/shard.hpp"
 
 #include <nuncio/protocol/info.hpp>
 #include <nuncio/protocol/subject.hpp>
 
-#include "net/shard.hpp"
+#include <algorithm>
+#include <charconv>
+#include <utility>
 
 namespace nuncio::server {
 namespace {
@@ -27,10 +27,13 @@ bool is_reserved_reply(std::string_view reply) noexcept {
 }
 
 bool is_reserved_subject(std::string_view subject) noexcept {
-  return subject.starts_with("_GR_.") || subject.starts_with("$GR.") || subject.starts_with("$NRG.");
+  return subject.starts_with("_GR_.") || subject.starts_with("$GR.") ||
+         subject.starts_with("$NRG.");
 }
 
-std::string violation(std::string_view what, std::string_view subject, std::string_view queue = {}) {
+std::string violation(std::string_view what,
+                      std::string_view subject,
+                      std::string_view queue = {}) {
   std::string text = "-ERR 'Permissions Violation for ";
   text += what;
   text += " \"";
@@ -58,7 +61,9 @@ client_role::client_role(connection& c)
 
 client_role::~client_role() = default;
 
-const options& client_role::opts() const noexcept { return connection_.home().of().opts; }
+const options& client_role::opts() const noexcept {
+  return connection_.home().of().opts;
+}
 
 void client_role::on_open() {
   account_->connections.fetch_add(1, std::memory_order_relaxed);
@@ -104,7 +109,8 @@ bool client_role::may_publish(const protocol::ops::pub& op) {
 
 flow client_role::on_pub(const protocol::ops::pub& op) {
   const auto* const mapping = account_->mapping.load(std::memory_order_acquire);
-  if (mapping == nullptr) [[likely]] return publish(op);
+  if (mapping == nullptr) [[likely]]
+    return publish(op);
   std::string scratch;
   auto mapped = op;
   mapped.subject = mapping->map(op.subject, scratch);
@@ -116,13 +122,15 @@ flow client_role::publish(const protocol::ops::pub& op) {
     std::string text = op.has_header() ? "HPUB " : "PUB ";
     text.append(op.subject).append(op.reply.empty() ? "" : " ").append(op.reply);
     trace("<<-", text.append(" ").append(op.size_text));
-    trace("<<- MSG_PAYLOAD:", op.body.substr(0, opts().max_traced_size == 0 ? op.body.size() : opts().max_traced_size));
+    trace("<<- MSG_PAYLOAD:",
+          op.body.substr(0, opts().max_traced_size == 0 ? op.body.size() : opts().max_traced_size));
   }
   if (pedantic_ && !protocol::is_valid_publish(op.subject)) {
     connection_.fail(errc::invalid_publish_subject);
   }
   // Every reserved name begins with one of two characters.
-  const bool suspicious = op.subject.front() == '$' || op.subject.front() == '_' || !op.reply.empty();
+  const bool suspicious =
+      op.subject.front() == '$' || op.subject.front() == '_' || !op.reply.empty();
   if ((suspicious || may_publish_ != nullptr) && !may_publish(op)) return flow::go_on;
   ok();
   const auto result = connection_.home().publish(*account_, &connection_, op, last_slot_);
@@ -143,7 +151,13 @@ void client_role::send_no_responders(const protocol::ops::pub& op) {
   constexpr std::string_view end = "\r\n\r\n";
   const auto size = std::to_string(head.size() + op.subject.size() + end.size());
   std::string line = "HMSG ";
-  line.append(op.reply).append(" ").append(own->sid()).append(" ").append(size).append(" ").append(size);
+  line.append(op.reply)
+      .append(" ")
+      .append(own->sid())
+      .append(" ")
+      .append(size)
+      .append(" ")
+      .append(size);
   line.append("\r\n").append(head).append(op.subject).append(end).append("\r\n");
   connection_.send(line);
 }
@@ -163,9 +177,9 @@ flow client_role::on_sub(const protocol::ops::sub& op) {
   }
   if (auto* const known = sids_.find(op.sid)) {
     // One that was removed, or whose limit has been reached, makes room; any other stays.
-    if (known->index != subscription::unlinked && known->exhausted()) remove(known);
+    if (known->is_linked() && known->exhausted()) remove(known);
     if (sids_.find(op.sid) == known) {
-      if (known->index != subscription::unlinked) return ok();
+      if (known->is_linked()) return ok();
       suspended_ = true;
       return flow::again;
     }
@@ -179,13 +193,14 @@ flow client_role::on_sub(const protocol::ops::sub& op) {
 
 flow client_role::on_unsub(const protocol::ops::unsub& op) {
   if (tracing_) [[unlikely]] {
-    trace("<<-", std::string("UNSUB ").append(op.sid).append(op.max > 0 ? " " + std::to_string(op.max) : ""));
+    trace("<<-", std::string("UNSUB ").append(op.sid).append(
+                     op.max > 0 ? " " + std::to_string(op.max) : ""));
   }
   auto* const sub = sids_.find(op.sid);
-  if (sub != nullptr && sub->index != subscription::unlinked) {
-    const auto max = static_cast<std::uint32_t>(op.max);
-    sub->max.store(max, std::memory_order_seq_cst);
-    if (max == 0 || sub->exhausted()) remove(sub);
+  if (sub != nullptr && sub->is_linked()) {
+    // Never back to "no limit": another shard could deliver one more before it is off the index.
+    if (op.max > 0) sub->max.store(static_cast<std::uint32_t>(op.max), std::memory_order_seq_cst);
+    if (op.max <= 0 || sub->exhausted()) remove(sub);
   }
   // +OK says that nothing more arrives for this sid, so it waits until that is true.
   if (verbose_ && !removed_.empty()) {
@@ -196,9 +211,10 @@ flow client_role::on_unsub(const protocol::ops::unsub& op) {
 }
 
 void client_role::on_exhausted(subscription* sub, std::uint32_t sid_hash) {
-  if (!sids_.holds(sub, sid_hash) || sub->index == subscription::unlinked) return;
+  if (!sids_.holds(sub, sid_hash) || !sub->is_linked()) return;
   if (!sub->exhausted()) return;
-  if (tracing_) [[unlikely]] trace("<->", std::string("DELSUB ").append(sub->sid()));
+  if (tracing_) [[unlikely]]
+    trace("<->", std::string("DELSUB ").append(sub->sid()));
   remove(sub);
 }
 
@@ -206,6 +222,9 @@ void client_role::on_exhausted(subscription* sub, std::uint32_t sid_hash) {
 void client_role::remove(subscription* sub) {
   auto& home = connection_.home();
   const auto tag = home.unsubscribe(*account_, sub);
+  // What this batch has staged for it must leave first: a shard that wakes up now could else put a
+  // message for the sid's next subscription ahead of it.
+  home.flush_own(connection_);
   if (home.epoch().passed(tag)) {
     sids_.erase(sub);
     subscription::destroy(sub);
@@ -218,7 +237,7 @@ void client_role::remove(subscription* sub) {
 void client_role::remove_all() {
   std::vector<subscription*> all;
   sids_.for_each([&all](subscription* sub) {
-    if (sub->index != subscription::unlinked) all.push_back(sub);
+    if (sub->is_linked()) all.push_back(sub);
   });
   for (auto* const sub : all) remove(sub);
 }
@@ -256,7 +275,8 @@ flow client_role::on_connect(std::string_view json) {
   asked.no_responders = no_responders_;
   asked.protocol = protocol_;
   if (!protocol::parse_connect(json, asked)) return on_error(errc::bad_arguments);
-  if (tracing_) [[unlikely]] trace("<<-", "CONNECT [REDACTED]");
+  if (tracing_) [[unlikely]]
+    trace("<<-", "CONNECT [REDACTED]");
   if (connected_ && sids_.size() != 0) {
     // The reference forgets all subscriptions without a word.
     remove_all();
@@ -269,7 +289,8 @@ flow client_role::on_connect(std::string_view json) {
   verbose_ = asked.verbose;
   pedantic_ = asked.pedantic;
   if (asked.has_account) return connection_.fail(errc::authorization_violation);
-  if (asked.protocol < 0 || asked.protocol > 1) return connection_.fail(errc::invalid_client_protocol);
+  if (asked.protocol < 0 || asked.protocol > 1)
+    return connection_.fail(errc::invalid_client_protocol);
   if (asked.no_responders && !asked.headers) return connection_.fail(errc::no_responders_headers);
   protocol_ = static_cast<std::uint8_t>(asked.protocol);
   no_responders_ = asked.no_responders;
@@ -299,14 +320,17 @@ flow client_role::on_ping() {
     suspended_ = true;
     return flow::again;
   }
-  if (tracing_) [[unlikely]] trace("<<-", "PING");
+  if (tracing_) [[unlikely]]
+    trace("<<-", "PING");
   connection_.send_pong();
-  if (connected_ && !std::exchange(greeted_, true) && protocol_ >= 1) send_info(info_kind::answers_connect);
+  if (connected_ && !std::exchange(greeted_, true) && protocol_ >= 1)
+    send_info(info_kind::answers_connect);
   return flow::go_on;
 }
 
 flow client_role::on_pong() {
-  if (tracing_) [[unlikely]] trace("<<-", "PONG");
+  if (tracing_) [[unlikely]]
+    trace("<<-", "PONG");
   if (pings_out_ != 0) last_rtt_ = connection_.home().now();
   pings_out_ = 0;
   return flow::go_on;
@@ -358,7 +382,7 @@ void client_role::on_close(close_reason reason) {
   std::vector<subscription*> all;
   sids_.for_each([&](subscription* sub) { all.push_back(sub); });
   for (auto* const sub : all) {
-    if (sub->index != subscription::unlinked) home.of().index.remove(*account_, sub, home.epoch());
+    if (sub->is_linked()) home.of().index.remove(*account_, sub, home.epoch());
     home.epoch().retire(sub, subscription::destroy);
   }
   sids_.clear();
@@ -385,7 +409,8 @@ void client_role::deliver(const delivery&, bool) {}
 
 std::string client_role::describe() const {
   std::string text = ip_text(connection_.peer().address());
-  text += ':' + std::to_string(connection_.peer().port()) + " - cid:" + std::to_string(connection_.id);
+  text +=
+      ':' + std::to_string(connection_.peer().port()) + " - cid:" + std::to_string(connection_.id);
   if (!title_.empty()) text += " - \"" + title_ + "\"";
   return text;
 }

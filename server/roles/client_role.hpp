@@ -1,20 +1,20 @@
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
+#include "core/account.hpp"
+#include "core/permissions.hpp"
+#include "core/sid_map.hpp"
+#include "net/connection.hpp"
 
 #include <nuncio/protocol/connect.hpp>
 #include <nuncio/protocol/parser.hpp>
 #include <nuncio/server/options.hpp>
 #include <nuncio/server/role.hpp>
 
-#include "core/account.hpp"
-#include "core/permissions.hpp"
-#include "core/sid_map.hpp"
-#include "net/connection.hpp"
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace nuncio::server {
 

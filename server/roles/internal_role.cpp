@@ -1,7 +1,6 @@
 #include "internal_role.hpp"
 
-#include <chrono>
-#include <utility>
+#include "net/shard.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/json/object.hpp>
@@ -9,7 +8,8 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include "net/shard.hpp"
+#include <chrono>
+#include <utility>
 
 namespace nuncio::server {
 namespace {
@@ -23,7 +23,8 @@ std::string utc_now() {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
   const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(now - seconds);
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)), nanoseconds.count());
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
+                     nanoseconds.count());
 }
 
 }  // namespace

@@ -1,15 +1,15 @@
 #pragma once
 
+#include "core/receiver.hpp"
+#include "core/subscription.hpp"
+#include "net/node.hpp"
+
+#include <nuncio/server/role.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nuncio/server/role.hpp>
-
-#include "core/receiver.hpp"
-#include "core/subscription.hpp"
-#include "net/node.hpp"
 
 namespace nuncio::server {
 

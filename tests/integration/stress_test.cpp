@@ -1,8 +1,14 @@
+#include "raw_client.hpp"
+#include "seed.hpp"
+
 #include <nuncio/protocol/message_parser.hpp>
 #include <nuncio/protocol/subject.hpp>
 #include <nuncio/server/server.hpp>
 
 #include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,22 +27,20 @@
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
-#include <poll.h>
-
-#include "raw_client.hpp"
-#include "seed.hpp"
-
-// Many connections that subscribe, unsubscribe, reuse sids, publish and vanish at random. A publisher
-// numbers its messages per subject; a number is taken before the message is written. All of one
-// connection's actions between two PINGs go out in one segment, and what PONG promises is checked:
+// Many connections that subscribe, unsubscribe, reuse sids, publish and vanish at random. A
+// publisher numbers its messages per subject; a number is taken before the message is written. All
+// of one connection's actions between two PINGs go out in one segment, and what PONG promises is
+// checked:
 //
-// - a subscription sees each publisher's messages of a subject without gap, double or change of order;
+// - a subscription sees each publisher's messages of a subject without gap, double or change of
+// order;
 // - it sees everything that was numbered after the PONG behind its SUB;
 // - at a PONG it has seen everything that had been acknowledged to its publisher before the PING;
-// - it sees nothing that had been acknowledged before its SUB, and nothing after the PONG behind its UNSUB;
+// - it sees nothing that had been acknowledged before its SUB, and nothing after the PONG behind
+// its UNSUB;
 // - after `UNSUB sid max` it sees max messages and no more;
-// - a message reaches one member of a queue group at most, and exactly one where no member vanishes.
+// - a message reaches one member of a queue group at most, and exactly one where no member
+// vanishes.
 namespace {
 
 using namespace nuncio;
@@ -61,7 +66,8 @@ constexpr unsigned stream_of(unsigned publisher, unsigned subject) {
 
 struct world {
   explicit world(std::uint64_t s) : seed(s) {
-    for (std::size_t i = 0; i < largest_payload + 64; ++i) filler += static_cast<char>('a' + i % 23);
+    for (std::size_t i = 0; i < largest_payload + 64; ++i)
+      filler += static_cast<char>('a' + i % 23);
     for (unsigned i = 0; i < subjects; ++i) subject_names.push_back("s." + std::to_string(i));
   }
 
@@ -107,10 +113,13 @@ struct generation {
   std::string pattern;
   group of = plain;
   std::uint32_t max = 0;
+  std::uint32_t got_at_pong = 0;
+  bool limit_acked = false;  // a PONG has come since its UNSUB with a limit
   std::uint32_t got = 0;
   std::shared_ptr<const numbers> not_before;  // acknowledged before its SUB
-  std::shared_ptr<const numbers> floor;       // numbered before the PONG behind its SUB; null: no PONG yet
-  numbers next;                               // 0: none seen
+  std::shared_ptr<const numbers>
+      floor;     // numbered before the PONG behind its SUB; null: no PONG yet
+  numbers next;  // 0: none seen
 
   [[nodiscard]] bool spent() const { return max != 0 && got >= max; }
   std::uint32_t& next_of(unsigned stream) {
@@ -128,7 +137,9 @@ class peer {
 
   [[nodiscard]] int descriptor() const { return socket_->descriptor(); }
   [[nodiscard]] bool idle() const { return !waits_for_pong_; }
-  [[nodiscard]] bool is_late() const { return waits_for_pong_ && clock_type::now() - asked_ > patience; }
+  [[nodiscard]] bool is_late() const {
+    return waits_for_pong_ && clock_type::now() - asked_ > patience;
+  }
 
   void subscribe_for_good(const std::string& pattern, group g) {
     std::string out;
@@ -161,12 +172,22 @@ class peer {
     for (;;) {
       const auto event = parser_.next();
       switch (event.what) {
-        case protocol::server_event::kind::need_more: return;
-        case protocol::server_event::kind::message: on_message(event.message); break;
-        case protocol::server_event::kind::pong: on_pong(); break;
-        case protocol::server_event::kind::ping: socket_->send("PONG\r\n"); break;
-        case protocol::server_event::kind::info: break;
-        default: world_.fail("unexpected: " + std::string(event.text)); return;
+        case protocol::server_event::kind::need_more:
+          return;
+        case protocol::server_event::kind::message:
+          on_message(event.message);
+          break;
+        case protocol::server_event::kind::pong:
+          on_pong();
+          break;
+        case protocol::server_event::kind::ping:
+          socket_->send("PONG\r\n");
+          break;
+        case protocol::server_event::kind::info:
+          break;
+        default:
+          world_.fail("unexpected: " + std::string(event.text));
+          return;
       }
     }
   }
@@ -174,8 +195,9 @@ class peer {
  private:
   struct entry {
     std::unique_ptr<generation> now;
-    std::unique_ptr<generation> before;  // what the sid meant before, until PONG or its first message
-    bool leaving = false;                // `now` is unsubscribed
+    std::unique_ptr<generation>
+        before;            // what the sid meant before, until PONG or its first message
+    bool leaving = false;  // `now` is unsubscribed
   };
 
   std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>(random_() % bound); }
@@ -200,8 +222,12 @@ class peer {
 
   void vanish() {
     switch (below(4)) {
-      case 0: socket_->reset(); break;
-      case 1: socket_->close(); break;
+      case 0:
+        socket_->reset();
+        break;
+      case 1:
+        socket_->close();
+        break;
       case 2: {
         std::string out;
         if (publishes_) publish(out);
@@ -250,7 +276,10 @@ class peer {
     subscribe(out, sid, pattern, g, chance(1, 4) ? 1 + below(40) : 0);
   }
 
-  void subscribe(std::string& out, const std::string& sid, const std::string& pattern, group g,
+  void subscribe(std::string& out,
+                 const std::string& sid,
+                 const std::string& pattern,
+                 group g,
                  std::uint32_t max) {
     if (!acked_before_) acked_before_ = world_.look(world_.acked);
     auto made = std::make_unique<generation>();
@@ -260,6 +289,7 @@ class peer {
     made->not_before = acked_before_;
     out += "SUB " + pattern + " " + queue_names[g] + " " + sid + "\r\n";
     if (max != 0) out += "UNSUB " + sid + " " + std::to_string(max) + "\r\n";
+    remember("SUB " + sid + " " + pattern + " " + queue_names[g] + " max " + std::to_string(max));
     auto& here = sids_[sid];
     here.before = std::move(here.now);
     here.now = std::move(made);
@@ -272,6 +302,7 @@ class peer {
     auto& [sid, here] = *it;
     if (here.leaving || here.before || sid.starts_with("keep")) return;
     out += "UNSUB " + sid + "\r\n";
+    remember("UNSUB " + sid);
     here.leaving = true;
     // The sid at once again, for another subject.
     const auto& old = here.now->pattern;
@@ -286,15 +317,18 @@ class peer {
       if (here.before) return;
     }
     out += connect_line_;
+    remember("CONNECT");
     for (auto& [sid, here] : sids_) here.leaving = true;
   }
 
   void publish(std::string& out) {
     const auto subject = below(subjects);
     const auto number = world_.next[stream_of(id_, subject)].fetch_add(1);
-    std::string body = std::to_string(id_) + " " + std::to_string(subject) + " " +
-                       std::to_string(number) + " ";
-    const std::size_t size = chance(1, 400) ? largest_payload : chance(1, 10) ? below(3000) : below(60);
+    std::string body =
+        std::to_string(id_) + " " + std::to_string(subject) + " " + std::to_string(number) + " ";
+    const std::size_t size = chance(1, 400)  ? largest_payload
+                             : chance(1, 10) ? below(3000)
+                                             : below(60);
     body.append(world_.filler, number % 23, size);
     std::string head;
     if (headers_ && chance(1, 4)) head = "NATS/1.0\r\nNo: " + std::to_string(number) + "\r\n\r\n";
@@ -311,7 +345,8 @@ class peer {
     if (!acked_before_) acked_before_ = world_.look(world_.acked);
     out += "PING\r\n";
     sent_.assign(subjects, 0);
-    for (unsigned i = 0; publishes_ && i < subjects; ++i) sent_[i] = world_.next[stream_of(id_, i)].load();
+    for (unsigned i = 0; publishes_ && i < subjects; ++i)
+      sent_[i] = world_.next[stream_of(id_, i)].load();
     for (auto& [sid, here] : sids_) {
       if (here.now->floor) to_check_.push_back(here.now.get());
       if (here.before && here.before->floor) to_check_.push_back(here.before.get());
@@ -321,7 +356,8 @@ class peer {
     // Sometimes in pieces, so that operations are cut anywhere.
     std::string_view rest = out;
     while (chance(1, 3) && rest.size() > 1) {
-      const auto size = 1 + below(static_cast<std::uint32_t>(std::min<std::size_t>(rest.size(), 4000)));
+      const auto size =
+          1 + below(static_cast<std::uint32_t>(std::min<std::size_t>(rest.size(), 4000)));
       socket_->send(rest.substr(0, size));
       rest.remove_prefix(size);
     }
@@ -341,7 +377,8 @@ class peer {
       text.remove_prefix(blank + 1);
     }
     const auto [publisher, subject, number] = parts;
-    if (publisher >= most_publishers || subject >= subjects || m.subject != world_.subject_names[subject] ||
+    if (publisher >= most_publishers || subject >= subjects ||
+        m.subject != world_.subject_names[subject] ||
         text != std::string_view(world_.filler).substr(number % 23, text.size())) {
       return complain("garbled", m);
     }
@@ -361,6 +398,8 @@ class peer {
       if (!here.before->spent() && protocol::matches(m.subject, here.before->pattern)) {
         to = here.before.get();
       } else {
+        remember("first message " + std::string(m.subject) + " of " + here.now->pattern + ", was " +
+                 here.before->pattern + " got " + std::to_string(here.before->got));
         std::erase(to_check_, here.before.get());
         if (!here.before->spent()) check(*here.before);
         here.before.reset();
@@ -369,9 +408,14 @@ class peer {
     take(*to, stream_of(publisher, subject), number, m);
   }
 
-  void take(generation& g, unsigned stream, std::uint32_t number, const protocol::server_message& m) {
+  void take(generation& g,
+            unsigned stream,
+            std::uint32_t number,
+            const protocol::server_message& m) {
     if (!protocol::matches(m.subject, g.pattern)) return complain("wrong match of " + g.pattern, m);
-    if (g.spent()) return complain("more than max", m);
+    // Other shards may deliver more than that between SUB and its UNSUB, but not once it is
+    // acknowledged.
+    if (g.spent() && g.limit_acked) return complain("more than max " + std::to_string(g.max) + ", had " + std::to_string(g.got) + ", at PONG " + std::to_string(g.got_at_pong), m);
     ++g.got;
     if (number < at(*g.not_before, stream)) return complain("late: acknowledged before SUB", m);
     auto& next = g.next_of(stream);
@@ -395,8 +439,8 @@ class peer {
       if (due[stream] <= at(*g.floor, stream) || (!echo_ && stream / subjects == id_)) continue;
       if (!protocol::matches(world_.subject_names[subject], g.pattern)) continue;
       if (g.next_of(stream) < due[stream]) {
-        return world_.fail("lost: " + g.pattern + " of connection " + std::to_string(id_) + " has not got " +
-                           std::to_string(due[stream] - 1) + " of publisher " +
+        return world_.fail("lost: " + g.pattern + " of connection " + std::to_string(id_) +
+                           " has not got " + std::to_string(due[stream] - 1) + " of publisher " +
                            std::to_string(stream / subjects) + ", last was " +
                            std::to_string(g.next_of(stream)) + " - 1");
       }
@@ -405,6 +449,8 @@ class peer {
 
   void on_pong() {
     if (!std::exchange(waits_for_pong_, false)) return world_.fail("a PONG too many");
+    remember("PONG");
+    for (auto& [sid, here] : sids_) { if (!here.now->limit_acked) here.now->got_at_pong = here.now->got; here.now->limit_acked = true; }
     for (auto* const g : std::exchange(to_check_, {})) check(*g);
     acked_before_.reset();
     for (unsigned i = 0; publishes_ && i < subjects; ++i) {
@@ -420,8 +466,15 @@ class peer {
   }
 
   void complain(const std::string& what, const protocol::server_message& m) {
-    world_.fail(what + ": connection " + std::to_string(id_) + " got " + std::string(m.subject) + " sid " +
-                std::string(m.sid) + ": " + std::string(m.payload.substr(0, 60)));
+    std::string last;
+    for (const auto& done : history_) last += "\n  " + done;
+    world_.fail(what + ": connection " + std::to_string(id_) + " got " + std::string(m.subject) +
+                " sid " + std::string(m.sid) + ": " + std::string(m.payload.substr(0, 60)) +
+                "; before that" + last);
+  }
+  void remember(std::string what) {
+    history_.push_back(std::move(what));
+    if (history_.size() > 40) history_.pop_front();
   }
 
   world& world_;
@@ -430,6 +483,7 @@ class peer {
   std::unique_ptr<raw_client> socket_;
   protocol::message_parser parser_;
   std::string connect_line_;
+  std::deque<std::string> history_;  // of subscriptions, for failures
   unsigned id_ = 0;
   bool publishes_ = true;
   bool echo_ = true;
@@ -536,6 +590,10 @@ void run(unsigned shards) {
 
 }  // namespace
 
-TEST_CASE("stress: three shards lose, double, reorder and delay nothing") { run(3); }
+TEST_CASE("stress: three shards lose, double, reorder and delay nothing") {
+  run(3);
+}
 
-TEST_CASE("stress: one shard loses, doubles, reorders and delays nothing") { run(1); }
+TEST_CASE("stress: one shard loses, doubles, reorders and delays nothing") {
+  run(1);
+}

@@ -1,5 +1,11 @@
 #pragma once
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -9,12 +15,6 @@
 #include <system_error>
 #include <utility>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
-
 namespace nuncio::test {
 
 /// A blocking socket to a server on this machine, and lines. Throws std::runtime_error where a
@@ -22,17 +22,23 @@ namespace nuncio::test {
 /// instead of hanging.
 class raw_client {
  public:
-  explicit raw_client(std::uint16_t port) : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  /// Not connected yet.
+  raw_client() : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     if (descriptor_ < 0) fail("socket");
     const timeval patience{30, 0};
     ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     const int on = 1;
     ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  explicit raw_client(std::uint16_t port) : raw_client() { connect(port); }
+
+  void connect(std::uint16_t port) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(descriptor_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) fail("connect");
+    if (::connect(descriptor_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
+      fail("connect");
   }
   raw_client(raw_client&& other) noexcept
       : descriptor_(std::exchange(other.descriptor_, -1)), buffer_(std::move(other.buffer_)) {}
@@ -129,7 +135,8 @@ class raw_client {
       const auto got = ::recv(descriptor_, bytes, sizeof bytes, 0);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        throw std::runtime_error("nothing came for half a minute after \"" + buffer_.substr(0, 200) + "\"");
+        throw std::runtime_error("nothing came for half a minute after \"" +
+                                 buffer_.substr(0, 200) + "\"");
       }
       if (got <= 0) return false;
       buffer_.append(bytes, static_cast<std::size_t>(got));
@@ -145,7 +152,8 @@ class raw_client {
 };
 
 /// A client that has said CONNECT.
-inline raw_client connected(std::uint16_t port, std::string_view fields = R"("verbose":false,"pedantic":false)") {
+inline raw_client connected(std::uint16_t port,
+                            std::string_view fields = R"("verbose":false,"pedantic":false)") {
   raw_client client(port);
   client.handshake(fields);
   return client;

@@ -5,8 +5,8 @@
 #include <random>
 #include <string>
 
-/// The seed of a random test: NUNCIO_TEST_SEED if it is set, else a new one. Tests put it into their
-/// failure messages.
+/// The seed of a random test: NUNCIO_TEST_SEED if it is set, else a new one. Tests put it into
+/// their failure messages.
 namespace nuncio::test {
 
 inline std::uint64_t test_seed() {

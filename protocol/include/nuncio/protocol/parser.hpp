@@ -50,7 +50,19 @@ struct parse_result {
 namespace detail {
 
 /// Verbs that are not worth a fast path, already cut into arguments.
-enum class verb : std::uint8_t { pub, sub, unsub, connect, ping, pong, ok, info, err, incomplete, bad };
+enum class verb : std::uint8_t {
+  pub,
+  sub,
+  unsub,
+  connect,
+  ping,
+  pong,
+  ok,
+  info,
+  err,
+  incomplete,
+  bad
+};
 
 struct parsed_line {
   verb what = verb::bad;
@@ -93,8 +105,8 @@ inline unsigned blanks16(const char* data) noexcept {
 #endif
 }
 
-/// Cuts `subject[ reply][ header] size CRLF`, single blanks only. Returns the number of fields, or 0
-/// if the line is incomplete or spelled in another way.
+/// Cuts `subject[ reply][ header] size CRLF`, single blanks only. Returns the number of fields, or
+/// 0 if the line is incomplete or spelled in another way.
 struct fast_fields {
   std::uint32_t end[4];  ///< offset of the delimiter behind each field
   unsigned count = 0;
@@ -140,11 +152,14 @@ void render_stripped_tail(const ops::pub& op, std::string& out);
 /// Hands every whole operation in `data` to `handler`, until it says otherwise.
 ///
 /// `Handler` has `flow on_pub(const ops::pub&)`, `on_sub(const ops::sub&)`, `on_unsub(const
-/// ops::unsub&)`, `on_connect(std::string_view json)`, `on_info(std::string_view json)`, `on_ping()`,
-/// `on_pong()`, and `on_error(errc)`, after which parsing ends. +OK is skipped.
+/// ops::unsub&)`, `on_connect(std::string_view json)`, `on_info(std::string_view json)`,
+/// `on_ping()`, `on_pong()`, and `on_error(errc)`, after which parsing ends. +OK is skipped.
 /// `limits` is read anew for each operation: CONNECT may change it.
 template <class Handler>
-parse_result parse(const char* data, std::size_t size, const parse_limits& limits, Handler& handler) {
+parse_result parse(const char* data,
+                   std::size_t size,
+                   const parse_limits& limits,
+                   Handler& handler) {
   using namespace detail;
   const char* at = data;
   const char* const end = data + size;
@@ -232,14 +247,29 @@ parse_result parse(const char* data, std::size_t size, const parse_limits& limit
       break;
     }
     switch (line.what) {
-      case verb::sub: result.next = handler.on_sub(line.sub); break;
-      case verb::unsub: result.next = handler.on_unsub(line.unsub); break;
-      case verb::connect: result.next = handler.on_connect(line.argument); break;
-      case verb::info: result.next = handler.on_info(line.argument); break;
-      case verb::ping: result.next = handler.on_ping(); break;
-      case verb::pong: result.next = handler.on_pong(); break;
-      case verb::err: result.next = handler.on_error(errc::peer_error); break;
-      default: break;
+      case verb::sub:
+        result.next = handler.on_sub(line.sub);
+        break;
+      case verb::unsub:
+        result.next = handler.on_unsub(line.unsub);
+        break;
+      case verb::connect:
+        result.next = handler.on_connect(line.argument);
+        break;
+      case verb::info:
+        result.next = handler.on_info(line.argument);
+        break;
+      case verb::ping:
+        result.next = handler.on_ping();
+        break;
+      case verb::pong:
+        result.next = handler.on_pong();
+        break;
+      case verb::err:
+        result.next = handler.on_error(errc::peer_error);
+        break;
+      default:
+        break;
     }
     if (result.next != flow::again) at += line.line_size;
     if (result.next != flow::go_on) break;

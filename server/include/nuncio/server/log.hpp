@@ -1,10 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 namespace nuncio::server {
 
-enum class log_level { trace, debug, info, warn, error, fatal };
+enum class log_level : std::uint8_t { trace, debug, info, warn, error, fatal };
 
 /// Where a server writes what it has to say. Implementations must take calls from any thread.
 class log_sink {

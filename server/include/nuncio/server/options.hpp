@@ -1,10 +1,10 @@
 #pragma once
 
+#include <nuncio/protocol/limits.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
-
-#include <nuncio/protocol/limits.hpp>
 
 namespace nuncio::server {
 
@@ -33,7 +33,7 @@ struct options {
   std::chrono::milliseconds lame_duck_duration = std::chrono::minutes(2);
   std::chrono::milliseconds lame_duck_grace_period = std::chrono::seconds(10);
 
-  bool trace = false;             ///< log every operation
+  bool trace = false;               ///< log every operation
   std::size_t max_traced_size = 0;  ///< bytes of a payload in a trace; 0: all
 };
 

@@ -1,12 +1,12 @@
 #pragma once
 
+#include <nuncio/protocol/parser.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include <nuncio/protocol/parser.hpp>
 
 namespace nuncio::server {
 
@@ -36,11 +36,12 @@ struct delivery {
   std::string_view sid;
   std::string_view headers;  ///< the whole block, or empty
   std::string_view payload;
-  shard* from = nullptr;  ///< on whose thread this is; publish from there only later, by posting to it
+  shard* from =
+      nullptr;  ///< on whose thread this is; publish from there only later, by posting to it
 };
 
-/// What a connection means. The connection moves bytes; the role understands them. Nothing outside of
-/// roles/ asks what kind a connection is.
+/// What a connection means. The connection moves bytes; the role understands them. Nothing outside
+/// of roles/ asks what kind a connection is.
 ///
 /// Thread: all calls come from the thread of the connection's shard, but deliver(), which any shard
 /// may call and which must not block.
@@ -72,8 +73,8 @@ class role {
   virtual void on_close(close_reason reason) = 0;
   /// A message for a subscription whose receiver takes_itself. `last`: its limit is reached.
   virtual void deliver(const delivery& message, bool last) = 0;
-  /// A delivery has reached the limit of one of its subscriptions. `sub` may be gone already, and is
-  /// only a name to look up among those with this hash of their sid.
+  /// A delivery has reached the limit of one of its subscriptions. `sub` may be gone already, and
+  /// is only a name to look up among those with this hash of their sid.
   virtual void on_exhausted(subscription* sub, std::uint32_t sid_hash) = 0;
   /// One line for logs: kind, id and who it is.
   [[nodiscard]] virtual std::string describe() const = 0;

@@ -1,13 +1,13 @@
 #pragma once
 
+#include <nuncio/server/log.hpp>
+#include <nuncio/server/options.hpp>
+#include <nuncio/server/stats.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
-
-#include <nuncio/server/log.hpp>
-#include <nuncio/server/options.hpp>
-#include <nuncio/server/stats.hpp>
 
 namespace nuncio::server {
 
@@ -16,8 +16,8 @@ inline constexpr const char* compatible_version = "2.15.2";
 
 /// One broker node inside of this process. Several may live in one process; nothing is global.
 ///
-/// Thread: each member function may be called from any thread but the server's own; start() and stop()
-/// one at a time.
+/// Thread: each member function may be called from any thread but the server's own; start() and
+/// stop() one at a time.
 class server {
  public:
   /// `log` must outlive the server. Nothing is opened yet.
@@ -32,13 +32,14 @@ class server {
   /// options contradict each other; the server is then not started.
   void start();
 
-  /// Stops listening, gives what is queued for clients at most a second to leave, closes everything.
-  /// Does nothing if it isn't running.
+  /// Stops listening, gives what is queued for clients at most a second to leave, closes
+  /// everything. Does nothing if it isn't running.
   void stop();
 
-  /// Lame duck mode: stops listening, tells clients to go elsewhere, and after the grace period closes
-  /// them one by one. `done` is called once, on a thread of the server's or on the caller's, when no
-  /// connection is left; stop() is still to be called then, and may be before. Once per start().
+  /// Lame duck mode: stops listening, tells clients to go elsewhere, and after the grace period
+  /// closes them one by one. `done` is called once, on a thread of the server's or on the caller's,
+  /// when no connection is left; stop() is still to be called then, and may be before. Once per
+  /// start().
   void enter_lame_duck(std::function<void()> done);
 
   /// The port in use; 0 before start().
