@@ -8,10 +8,12 @@
 #include <string_view>
 #include <vector>
 
+// NOLINTBEGIN(readability-identifier-naming): names of another library
 namespace CLI {
 class App;
 class Option;
 }  // namespace CLI
+// NOLINTEND(readability-identifier-naming)
 
 /// What all verbs share.
 namespace nuncio::cli {

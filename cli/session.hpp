@@ -51,6 +51,7 @@ class session {
 
   session(const session&) = delete;
   session& operator=(const session&) = delete;
+  ~session() = default;
 
   [[nodiscard]] const protocol::server_info& info() const noexcept { return info_; }
 

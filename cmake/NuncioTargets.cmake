@@ -12,12 +12,14 @@ target_compile_options(nuncio_warnings INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wold-style-cast -Wimplicit-fallthrough)
 # g++ 12 takes std::string's operator+ for an overlapping copy (its bug 105651).
 target_compile_options(nuncio_warnings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+# Designated initialisers leave fields out on purpose.
+target_compile_options(nuncio_warnings INTERFACE -Wno-missing-field-initializers)
 if(NUNCIO_WERROR)
   target_compile_options(nuncio_warnings INTERFACE -Werror)
 endif()
 
 # Asio is compiled once: what a file pays for is its declarations.
-file(WRITE ${CMAKE_BINARY_DIR}/generated/asio.cpp "#include <boost/asio/impl/src.hpp>\n")
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/asio.cpp CONTENT "#include <boost/asio/impl/src.hpp>\n")
 add_library(nuncio_asio STATIC ${CMAKE_BINARY_DIR}/generated/asio.cpp)
 target_compile_definitions(nuncio_asio PUBLIC BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
 target_link_libraries(nuncio_asio PUBLIC Boost::headers Threads::Threads)

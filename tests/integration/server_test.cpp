@@ -224,7 +224,7 @@ TEST_CASE("server: any cut of a conversation gives the same answers") {
         "CONNECT {\"verbose\":true,\"pedantic\":true,\"headers\":true,\"no_responders\":true}\r\n"
         "SUB foo.* 1\r\nSUB foo.bar workers 2\r\nsub\tfoo.>   33\r\n"
         "PUB foo.bar 5\r\nhello\r\nPUB foo.bar reply.to  011\r\nhello world\r\n"
-        "HPUB foo.bar 12 14\r\nNATS/1.0\r\n\r\nok\r\nHPUB foo.bar re 22 22\r\nNATS/1.0\r\nA: "
+        "HPUB foo.bar 12 14\r\nNATS/1.0\r\n\r\nok\r\nHPUB foo.bar re 23 23\r\nNATS/1.0\r\nA: "
         "b\r\nC:d\r\n\r\n\r\n"
         "PUB foo..bar 0\r\n\r\nPUB foo.bar.baz 0\r\n\r\nUNSUB 33\r\nUNSUB 1 6\r\n"
         "SUB r 4\r\nPUB nobody.there r 2\r\n??\r\nPUB foo.bar 1\r\n1\r\nPUB foo.bar 1\r\n2\r\n"

@@ -415,7 +415,10 @@ class peer {
     if (!protocol::matches(m.subject, g.pattern)) return complain("wrong match of " + g.pattern, m);
     // Other shards may deliver more than that between SUB and its UNSUB, but not once it is
     // acknowledged.
-    if (g.spent() && g.limit_acked) return complain("more than max " + std::to_string(g.max) + ", had " + std::to_string(g.got) + ", at PONG " + std::to_string(g.got_at_pong), m);
+    if (g.spent() && g.limit_acked)
+      return complain("more than max " + std::to_string(g.max) + ", had " + std::to_string(g.got) +
+                          ", at PONG " + std::to_string(g.got_at_pong),
+                      m);
     ++g.got;
     if (number < at(*g.not_before, stream)) return complain("late: acknowledged before SUB", m);
     auto& next = g.next_of(stream);
@@ -450,7 +453,10 @@ class peer {
   void on_pong() {
     if (!std::exchange(waits_for_pong_, false)) return world_.fail("a PONG too many");
     remember("PONG");
-    for (auto& [sid, here] : sids_) { if (!here.now->limit_acked) here.now->got_at_pong = here.now->got; here.now->limit_acked = true; }
+    for (auto& [sid, here] : sids_) {
+      if (!here.now->limit_acked) here.now->got_at_pong = here.now->got;
+      here.now->limit_acked = true;
+    }
     for (auto* const g : std::exchange(to_check_, {})) check(*g);
     acked_before_.reset();
     for (unsigned i = 0; publishes_ && i < subjects; ++i) {

@@ -17,6 +17,9 @@
 
 namespace nuncio::test {
 
+/// Fields of CONNECT of a client that gets no +OK.
+inline constexpr std::string_view quiet = R"("verbose":false,"pedantic":false,"headers":true)";
+
 /// A blocking socket to a server on this machine, and lines. Throws std::runtime_error where a
 /// server that works would not let it, and when nothing comes for half a minute: a test fails then
 /// instead of hanging.
@@ -104,7 +107,7 @@ class raw_client {
     return read_until("PONG");
   }
   /// Takes INFO, sends CONNECT with these fields and waits until it is done; returns INFO.
-  std::string handshake(std::string_view fields = R"("verbose":false,"pedantic":false)") {
+  std::string handshake(std::string_view fields = quiet) {
     std::string info = read_line();
     send(std::string("CONNECT {").append(fields).append("}\r\n"));
     ping();
@@ -152,8 +155,7 @@ class raw_client {
 };
 
 /// A client that has said CONNECT.
-inline raw_client connected(std::uint16_t port,
-                            std::string_view fields = R"("verbose":false,"pedantic":false)") {
+inline raw_client connected(std::uint16_t port, std::string_view fields = quiet) {
   raw_client client(port);
   client.handshake(fields);
   return client;

@@ -18,7 +18,7 @@ enum class nkey_kind : std::uint8_t {
   user,       ///< `U`
   account,    ///< `A`
   cluster,    ///< `C`
-  operator_,  ///< `O`
+  operator_,  ///< `O`  // NOLINT(readability-identifier-naming): a keyword without it
   curve,      ///< `X`, an X25519 key
 };
 
