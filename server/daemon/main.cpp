@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace {
@@ -129,7 +130,13 @@ int run(const daemon_room::flags& flags, const char* program) {
     log.write(log_level::info, "  Git:      [not set]");
     log.write(log_level::info, "  Name:     " + node.name());
     log.write(log_level::info, "  ID:       " + node.id());
-    node.start();
+    try {
+      node.start();
+    } catch (const std::system_error& failure) {
+      log.write(log_level::fatal, "Error listening on port: " + flags.host + ":" +
+                                      std::to_string(flags.port) + ", \"" + failure.what() + "\"");
+      return 1;
+    }
     daemon_room::write_pid_file(flags.pid_file);
     const daemon_room::ports_file ports(flags.ports_file_dir, program, flags.host, node.port());
     log.write(log_level::info,

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t padding = protocol::parser_padding;
 constexpr std::size_t smallest_block = 256;
+constexpr std::size_t much = 16 * 1024;
 // A block is worth keeping for the next large payload from here on, and not above.
 constexpr std::size_t smallest_spare = 64 * 1024;
 constexpr std::size_t largest_spare = 2 * 1024 * 1024;
@@ -48,7 +49,11 @@ input_buffer::space input_buffer::prepare(kept_input& kept) {
     // The operation doesn't fit the buffer: read it, and no more, into a block.
     const std::size_t most = kept.needed != 0 ? kept.needed : SIZE_MAX;
     if (kept.capacity <= kept.size) {
-      move_to_block(kept, std::min(most, std::max(2 * std::size_t{kept.size}, size)));
+      // A peer that has sent little gets little, whatever it has declared.
+      const std::size_t have = kept.size;
+      const std::size_t grown =
+          have < much ? std::max(4 * have, smallest_block) : std::max(2 * have, size);
+      move_to_block(kept, std::min(most, grown));
     }
     const auto end = std::min<std::size_t>(kept.capacity, most);
     return {kept.data, {kept.data + kept.size, end - kept.size}};

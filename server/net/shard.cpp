@@ -74,7 +74,7 @@ void shard::end_batch() {
   settle_spent();
   flush_all();
   post_looks();
-  rendered_.clear();
+  rendered_.end_batch();
   input_.recycle();
   if (!ending_.empty()) end_all();
   if (!loose_.empty()) release_loose();
@@ -127,6 +127,15 @@ void shard::adopt(int descriptor, boost::asio::ip::tcp::endpoint peer) {
 
 void shard::begin_end(connection& c) {
   ending_.push_back(&c);
+}
+
+// Its queue is closed. One that was ending already waited for the queue and need not any more.
+void shard::give_up(connection& c, close_reason reason) {
+  if (c.is_ending()) {
+    ending_.push_back(&c);
+  } else {
+    c.end(reason);
+  }
 }
 
 void shard::end_all() {
@@ -223,11 +232,7 @@ void shard::check_blocked() {
       }
     }
     chunk::free_all(dropped);
-    if (given_up || (late && c.is_ending())) {
-      ending_.push_back(&c);
-    } else if (late) {
-      c.end(close_reason::slow_write_deadline);
-    }
+    if (given_up || late) give_up(c, close_reason::slow_write_deadline);
     if (idle) {
       c.in_blocked_ = false;
       it = blocked_.erase(it);

@@ -6,6 +6,7 @@
 #include "load_meter.hpp"
 #include "match_cache.hpp"
 #include "node.hpp"
+#include "rendered_tails.hpp"
 #include "staging.hpp"
 #include "tcp_stream.hpp"
 
@@ -19,7 +20,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -133,7 +133,6 @@ class shard {
              const sublist::key& key);
   void use_outlets(const match_entry& entry, int by) noexcept;
   void forget_stale();
-  std::string_view tail_for(const protocol::ops::pub& op, std::uint8_t flags);
 
   // Sending.
   outlet& outlet_of(connection& c);
@@ -162,6 +161,7 @@ class shard {
   void settle_spent();
 
   // Ending.
+  void give_up(connection& c, close_reason reason);
   void end_all();
   void finish(connection& c);
   void retire_when_idle(connection& c);
@@ -199,8 +199,7 @@ class shard {
   match_cache cache_;
   match_entry scratch_;
   std::uint16_t sweep_at_ = 0;
-  std::deque<std::string>
-      rendered_;  // tails that the publisher spelled oddly, until the batch ends
+  rendered_tails rendered_;
 
   staging_pool pool_;
   boost::unordered_flat_map<std::uint64_t, outlet*> foreign_outlets_;

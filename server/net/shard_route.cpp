@@ -8,9 +8,7 @@
 namespace nuncio::server {
 namespace {
 
-// Payloads from here on are named, not copied, until the batch ends.
-constexpr std::size_t lend_from = 1024;
-
+constexpr std::size_t lend_from = rendered_tails::lend_from;
 constexpr std::string_view prefix_verb = "HMSG ";
 
 connection& connection_of(const target& t) noexcept {
@@ -30,7 +28,7 @@ outcome shard::publish(const account& who,
 
   const std::size_t skip = op.has_header() ? 0 : 1;  // HMSG or MSG
   std::string_view tail = op.tail;
-  if (tail.empty()) tail = tail_for(op, 0);
+  if (tail.empty()) tail = rendered_.whole(op);
   std::string_view stripped;
   std::uint64_t sent = 0;
   const auto result = deliver(entry.to, publisher, random_, [&](const target& t, bool last) {
@@ -48,7 +46,7 @@ outcome shard::publish(const account& who,
         t.sub->owner->grants->grant(op.reply, now_);  // before the bytes, which bring the answer
       }
       if ((t.flags & receiver::no_headers) != 0 && op.has_header()) {
-        if (stripped.empty()) stripped = tail_for(op, receiver::no_headers);
+        if (stripped.empty()) stripped = rendered_.stripped(op);
         stage(*t.to, {prefix + 1, t.prefix_size - 1}, stripped);
         if (last) note_spent(connection_of(t), t.sub);
         return;
@@ -61,22 +59,6 @@ outcome shard::publish(const account& who,
   shard_counters::add(counters_.out_messages, sent);
   shard_counters::add(counters_.out_bytes, sent * op.body.size());
   return result;
-}
-
-// What the publisher's own bytes can't be used for, rendered once for the message.
-std::string_view shard::tail_for(const protocol::ops::pub& op, std::uint8_t flags) {
-  // Short ones are copied at once, long ones are lent until the batch ends.
-  if (rendered_.empty() || rendered_.back().size() >= lend_from || flags != 0)
-    rendered_.emplace_back();
-  std::string& text = rendered_.back();
-  text.clear();
-  text.reserve(staging_pool::slack);  // stage() may read behind the end
-  if (flags == 0) {
-    protocol::render_tail(op, text);
-  } else {
-    protocol::render_stripped_tail(op, text);
-  }
-  return text;
 }
 
 const match_entry& shard::find_targets(const account& who,
@@ -166,9 +148,8 @@ void shard::stage(outlet& o, std::string_view prefix, std::string_view tail) {
   ++o.messages;
   if (prefix.size() > staging_pool::large - lend_from) [[unlikely]] {
     // Nobody has such subjects, but a long control line may be allowed.
-    std::string& line = rendered_.emplace_back(prefix);
-    line += tail;
-    return lend(o, line);
+    std::string& line = rendered_.keep(prefix);
+    return lend(o, line.append(tail));
   }
   const bool is_long = tail.size() >= lend_from;
   const std::size_t wanted = prefix.size() + (is_long ? 0 : tail.size());

@@ -186,7 +186,7 @@ void shard::flush(outlet& o) {
           chunk* const dropped = queue.drop();
           held.unlock();
           chunk::free_all(dropped);
-          c.end(close_reason::io_error);
+          give_up(c, close_reason::io_error);
         } else if (queue.closed) {
           held.unlock();
           chunk::free_all(rest);  // another shard has found it too slow meanwhile
@@ -237,7 +237,7 @@ void shard::append(connection& c,
     }
     held.unlock();
     chunk::free_all(dropped);
-    if (own) c.end(close_reason::slow_pending);
+    if (own) give_up(c, close_reason::slow_pending);
     return;
   }
   if (queue.sending || queue.wait_armed || queue.look_posted) {
@@ -300,7 +300,7 @@ void shard::send_queued(connection& c, std::unique_lock<std::mutex>& held) {
       chunk* const dropped = queue.drop();
       held.unlock();
       chunk::free_all(dropped);
-      return c.end(close_reason::io_error);
+      return give_up(c, close_reason::io_error);
     }
     if (sent.state == stream::status::would_block ||
         (sent.state == stream::status::drained && first != nullptr)) {
@@ -355,7 +355,7 @@ void shard::look_at(connection& c) {
   }
   if (queue.closed) {
     held.unlock();
-    if (queue.overflowed) c.end(close_reason::slow_pending);
+    if (queue.overflowed) give_up(c, close_reason::slow_pending);
     return;
   }
   if (queue.wait_armed || queue.sending) return;
