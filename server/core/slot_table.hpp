@@ -118,7 +118,7 @@ class slot_table {
   static constexpr std::uint64_t payload_bits = 0x0000'ffff'ffff'ffffU;
   static constexpr std::uint64_t tombstone = 2;  // no pointer to anything that is aligned
 
-  struct block {
+  struct alignas(8) block {  // the slots follow it
     std::uint32_t mask;
     std::uint32_t used = 0;  // entries and tombstones
     std::atomic<std::uint32_t> live{0};
@@ -130,7 +130,6 @@ class slot_table {
       return reinterpret_cast<std::atomic<std::uint64_t>*>(this + 1)[i];
     }
   };
-  struct alignas(8) padded_block : block {};
   static_assert(sizeof(std::atomic<std::uint64_t>) == 8);
 
   // The bits that neither choose the table (top) nor the slot (bottom).
@@ -154,9 +153,9 @@ class slot_table {
     // Twice the size only if the load is entries, not tombstones.
     const std::uint32_t live = old == nullptr ? 0 : old->live.load(std::memory_order_relaxed);
     while ((live + 1) * 3 > capacity * 2 && old != nullptr) capacity *= 2;
-    void* const memory = std::calloc(1, sizeof(padded_block) + std::size_t{capacity} * 8);
+    void* const memory = std::calloc(1, sizeof(block) + std::size_t{capacity} * 8);
     if (memory == nullptr) throw std::bad_alloc{};
-    auto* const fresh = new (memory) padded_block{};
+    auto* const fresh = new (memory) block{};
     fresh->mask = capacity - 1;
     if (old != nullptr) {
       for (std::uint32_t i = 0; i <= old->mask; ++i) {
