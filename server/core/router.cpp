@@ -8,7 +8,7 @@ namespace nuncio::server {
 namespace {
 
 void group_members(plan& out) {
-  std::stable_sort(out.members.begin(), out.members.end(), [](const target& a, const target& b) {
+  std::sort(out.members.begin(), out.members.end(), [](const target& a, const target& b) {
     return a.sub->queue() < b.sub->queue();
   });
   for (std::uint32_t i = 0; i < out.members.size(); ++i) {

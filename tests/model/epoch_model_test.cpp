@@ -197,9 +197,10 @@ struct cluster {
   static constexpr unsigned members = 3;
   std::array<int, members> mail{};  // wake-ups
   server::epochs all{members, [this](unsigned i) { ++mail[i]; }};
+  std::vector<std::unique_ptr<thing>>
+      things;  // outlive the members, which may hold some to the end
   std::array<std::unique_ptr<server::epoch_member>, members> shards;
   thing* shared = nullptr;
-  std::vector<std::unique_ptr<thing>> things;
   int used_after_free = 0;
   int waits = 0;
   int waits_over = 0;
@@ -225,39 +226,38 @@ actor shard(cluster& c, unsigned i, int handlers) {
     if (handler >= handlers) {
       // Idle: only mail wakes it.
       epoch.leave();
-      co_await until {
-          [&c, i] {
-          return c.mail[i] > 0 || (c.running == 0 && c.waits_over == c.waits); });
-          if (c.mail[i] == 0) break;
-      }
-      epoch.enter();
-      co_await step{};
-      if (c.mail[i] > 0) {
-        c.mail[i] = 0;
-        epoch.check_waiters();
-      }
-      const thing* const found = c.shared;
-      co_await step{};
-      if (handler < handlers && random() % 3 == 0) {
-        thing* const old = c.shared;
-        c.renew();
-        co_await step{};
-        epoch.retire(old, [](void* p) { static_cast<thing*>(p)->freed = true; });
-        if (random() % 2 == 0) {
-          ++c.waits;
-          epoch.when_passed(epoch.seal(), [&c] { ++c.waits_over; });
-        }
-        co_await step{};
-        if (old == found) continue;  // it let go of that itself
-      }
-      c.used_after_free += found->freed ? 1 : 0;
-      if (random() % 2 == 0 || handler >= handlers) {
-        co_await step{};
-        epoch.leave();
-      }
+      co_await until(
+          [&c, i] { return c.mail[i] > 0 || (c.running == 0 && c.waits_over == c.waits); });
+      if (c.mail[i] == 0) break;
     }
-    epoch.leave();
+    epoch.enter();
+    co_await step{};
+    if (c.mail[i] > 0) {
+      c.mail[i] = 0;
+      epoch.check_waiters();
+    }
+    const thing* const found = c.shared;
+    co_await step{};
+    if (handler < handlers && random() % 3 == 0) {
+      thing* const old = c.shared;
+      c.renew();
+      co_await step{};
+      epoch.retire(old, [](void* p) { static_cast<thing*>(p)->freed = true; });
+      if (random() % 2 == 0) {
+        ++c.waits;
+        epoch.when_passed(epoch.seal(), [&c] { ++c.waits_over; });
+      }
+      co_await step{};
+      if (old == found) continue;  // it let go of that itself
+    }
+    c.used_after_free += found->freed ? 1 : 0;
+    if (random() % 2 == 0 || handler >= handlers) {
+      co_await step{};
+      epoch.leave();
+    }
   }
+  epoch.leave();
+}
 
 }  // namespace
 

@@ -84,7 +84,7 @@ TEST_CASE("epochs on threads: readers find only what is not freed, and each wait
     });
   }
   int asleep = 0;
-  for (int round = 0; round < 4'000 && asleep == 0; ++round) {
+  for (int round = 0; round < 15'000 && asleep == 0; ++round) {
     writer.enter();
     writer.retire(shared.exchange(new number, std::memory_order_acq_rel));
     bool over = false;
@@ -174,7 +174,7 @@ TEST_CASE("router on threads: who is subscribed throughout is in every plan") {
   auto* now = subscription::create(client, 1, ">", "", "1");
   index.insert(who, now, self);
   subscribed = true;
-  for (int round = 0; round < 10'000; ++round) {
+  for (int round = 0; round < 30'000; ++round) {
     self.enter();
     auto* const next = subscription::create(client, 1, round % 2 == 0 ? "foo" : ">", "", "1");
     index.insert(who, next, self);

@@ -1,0 +1,313 @@
+#include "net/shard.hpp"
+
+#include "memory_stream.hpp"
+#include "net/connection.hpp"
+#include "seed.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <future>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using namespace nuncio;
+using namespace nuncio::server;
+using test::memory_peer;
+
+constexpr std::string_view hello = "CONNECT {\"verbose\":false,\"headers\":true}\r\n";
+
+// Shards without a listener; connections come from the test's memory.
+struct world {
+  explicit world(unsigned shards, options settings = {})
+      : shared(with_shards(std::move(settings), shards), log, 5) {
+    for (const auto& s : shared.shards) s->start();
+  }
+  world(const world&) = delete;
+  world& operator=(const world&) = delete;
+  ~world() {
+    for (const auto& s : shared.shards) s->request_stop();
+    for (const auto& s : shared.shards) s->join();
+  }
+  static options with_shards(options settings, unsigned shards) {
+    settings.shards = shards;
+    return settings;
+  }
+
+  void adopt(memory_peer& peer, unsigned shard) {
+    shared.connections.fetch_add(1);
+    auto& home = *shared.shards[shard];
+    home.adopt(peer.make_stream(home.io()), {});
+  }
+  // A client that has said CONNECT and subscribed.
+  void greet(memory_peer& peer, unsigned shard, std::string_view subscriptions = {}) {
+    adopt(peer, shard);
+    peer.send(std::string(hello).append(subscriptions).append("PING\r\n"));
+    REQUIRE(!peer.read_until("PONG\r\n").empty());
+  }
+  // Runs on the shard's thread, as a handler does.
+  template <class Work>
+  void on_shard(unsigned index, Work work) {
+    std::promise<void> done;
+    auto& s = *shared.shards[index];
+    boost::asio::post(s.io(), [&] {
+      s.enter();
+      work(s);
+      s.end_batch();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  silent_log log;
+  node shared;
+};
+
+}  // namespace
+
+TEST_CASE("connection: reads and writes of a byte at a time give the same conversation") {
+  world w(1);
+  memory_peer peer;
+  peer.limit_calls(1, 1);
+  w.greet(peer, 0, "SUB a 1\r\n");
+  peer.send("PUB a 5\r\nhello\r\nPING\r\n");
+  CHECK(peer.read_until("PONG\r\n") == "MSG a 1 5\r\nhello\r\nPONG\r\n");
+}
+
+TEST_CASE("connection: what a stream does not take now follows later, in order") {
+  const auto seed = test::test_seed();
+  INFO(test::seed_text(seed));
+  std::mt19937_64 random(seed);
+  for (const unsigned home : {0U, 1U}) {  // the publisher's own shard, and another one
+    CAPTURE(home);
+    world w(2);
+    memory_peer reader;
+    memory_peer writer;
+    w.greet(reader, home, "SUB a 1\r\n");
+    w.greet(writer, 0);
+    reader.give_room(0);
+    std::string expected;
+    for (int i = 0; i < 200; ++i) {
+      std::string body = std::to_string(i);
+      body.append(random() % 5000, 'x');
+      const auto size = std::to_string(body.size());
+      writer.send("PUB a " + size + "\r\n" + body + "\r\n");
+      expected.append("MSG a 1 " + size + "\r\n" + body + "\r\n");
+    }
+    writer.send("PING\r\n");
+    CHECK(writer.read_until("PONG\r\n") == "PONG\r\n");
+    CHECK(reader.wait_until_blocked());
+    std::string got;
+    while (got.size() < expected.size()) {
+      const auto part = std::min<std::size_t>(1 + random() % 20'000, expected.size() - got.size());
+      reader.give_room(part);
+      got += reader.read_until(std::string_view(expected).substr(got.size(), part));
+      REQUIRE(expected.compare(0, got.size(), got) == 0);
+    }
+    CHECK(got == expected);
+    CHECK(reader.foreign_calls() == 0);
+  }
+}
+
+TEST_CASE("connection: an owner-only stream is touched by its owner alone, whoever publishes") {
+  world w(3);
+  std::vector<std::unique_ptr<memory_peer>> readers;
+  std::vector<std::unique_ptr<memory_peer>> writers;
+  for (unsigned i = 0; i < 3; ++i) {
+    readers.push_back(std::make_unique<memory_peer>());
+    readers.back()->limit_calls(memory_peer::unlimited, 700);
+    w.greet(*readers.back(), i, "SUB a.* 1\r\n");
+    writers.push_back(std::make_unique<memory_peer>());
+    w.greet(*writers.back(), i);
+  }
+  constexpr int count = 300;
+  for (int i = 0; i < count; ++i) {
+    for (auto& writer : writers) writer->send("PUB a.b 4\r\nbody\r\n");
+  }
+  for (auto& writer : writers) {
+    writer->send("PING\r\n");
+    CHECK(writer->read_until("PONG\r\n") == "PONG\r\n");
+  }
+  for (auto& reader : readers) {
+    reader->send("PING\r\n");
+    CHECK(reader->read_until("PONG\r\n").size() ==
+          3 * count * std::string_view("MSG a.b 1 4\r\nbody\r\n").size() + 6);
+    CHECK(reader->foreign_calls() == 0);
+  }
+}
+
+TEST_CASE("connection: a stream that breaks ends it, wherever it is") {
+  for (const unsigned home : {0U, 1U}) {
+    CAPTURE(home);
+    world w(2);
+    memory_peer reader;
+    memory_peer writer;
+    w.greet(reader, home, "SUB a 1\r\n");
+    w.greet(writer, 0);
+    SUBCASE("idle") {}
+    SUBCASE("in the middle of a payload") {
+      reader.send("PUB a 100\r\nhalf of it");
+    }
+    SUBCASE("with messages queued") {
+      reader.give_room(10);
+      writer.send("PUB a 5\r\nhello\r\nPUB a 5\r\nhello\r\n");
+      CHECK(reader.wait_until_blocked());
+    }
+    SUBCASE("with an error queued") {
+      reader.give_room(0);
+      reader.send("WHAT\r\n");
+      CHECK(reader.wait_until_blocked());
+    }
+    reader.reset();
+    std::string rest;
+    CHECK(reader.read_to_end(rest));
+    // The role is told on the shard's thread before the stream is shut.
+    w.on_shard(home, [](shard&) {});
+    CHECK(w.shared.connections.load() == 1);
+    CHECK(w.shared.global.subscriptions.load() == 0);
+    writer.send("PUB a 5\r\nhello\r\nPING\r\n");
+    CHECK(writer.read_until("PONG\r\n") == "PONG\r\n");
+  }
+}
+
+TEST_CASE("connection: an error is said even if the stream takes it a byte at a time") {
+  world w(1);
+  memory_peer peer;
+  w.greet(peer, 0);
+  peer.limit_calls(memory_peer::unlimited, 1);
+  peer.send("WHAT\r\n");
+  std::string all;
+  CHECK(peer.read_to_end(all));
+  CHECK(all == "-ERR 'Unknown Protocol Operation'\r\n");
+}
+
+namespace {
+
+// Upper-cases lines; a line `wait` suspends it, in the middle of a batch, until somebody resumes
+// it.
+class line_role final : public role {
+ public:
+  explicit line_role(connection& c) : connection_(c) {}
+
+  void on_open() override { connection_.send("hello\n"); }
+  verdict on_input(std::string_view bytes) override {
+    std::size_t used = 0;
+    for (;;) {
+      const auto end = bytes.find('\n', used);
+      if (end == std::string_view::npos) return {used, 0, protocol::flow::go_on};
+      const auto line = bytes.substr(used, end - used);
+      used = end + 1;
+      if (line == "wait") {
+        boost::asio::post(connection_.home().io(), [&c = connection_] {
+          c.home().enter();
+          c.send("waited\n");
+          c.resume();
+          c.home().end_batch();
+        });
+        return {used, 0, protocol::flow::suspended};
+      }
+      connection_.send(std::string(line) + "!\n");
+    }
+  }
+  void on_timer() override {}
+  void on_lame_duck() override {}
+  void on_close(close_reason) override {}
+  void deliver(const delivery&, bool) override {}
+  void on_exhausted(subscription*, std::uint32_t) override {}
+  [[nodiscard]] std::string describe() const override { return "lines"; }
+
+ private:
+  connection& connection_;
+};
+
+// Takes messages by itself, as a tap or a route does.
+class tap final : public role, public receiver {
+ public:
+  tap() : receiver(77) {
+    flags = takes_itself;
+    self = this;
+  }
+  void deliver(const delivery& m, bool last) override {
+    got += std::string(m.subject) + " " + std::string(m.reply) + " " + std::string(m.headers) +
+           std::string(m.payload) + (last ? " last" : "") + ";";
+  }
+  void on_open() override {}
+  verdict on_input(std::string_view) override { return {}; }
+  void on_timer() override {}
+  void on_lame_duck() override {}
+  void on_close(close_reason) override {}
+  void on_exhausted(subscription*, std::uint32_t) override {}
+  [[nodiscard]] std::string describe() const override { return "tap"; }
+
+  std::string got;
+};
+
+// `old.x` becomes `new.x`.
+class renamed final : public subject_mapping {
+ public:
+  std::string_view map(std::string_view subject, std::string& scratch) const override {
+    if (!subject.starts_with("old.")) return subject;
+    scratch = "new." + std::string(subject.substr(4));
+    return scratch;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("connection: a role may suspend inside a batch; what follows waits, in order") {
+  world w(1);
+  w.shared.make_client = [](connection& c) { return std::make_unique<line_role>(c); };
+  for (const std::size_t read : {std::size_t{1}, std::size_t{7}, memory_peer::unlimited}) {
+    CAPTURE(read);
+    memory_peer peer;
+    peer.limit_calls(read, memory_peer::unlimited);
+    w.adopt(peer, 0);
+    peer.send("a\nwait\nb\nwait\nwait\nc\nhal");
+    peer.send("f\n");
+    CHECK(peer.read_until("half!\n") == "hello\na!\nwaited\nb!\nwaited\nwaited\nc!\nhalf!\n");
+    peer.send("wait\n");  // nothing behind it
+    CHECK(peer.read_until("waited\n") == "waited\n");
+    peer.send("d\n");
+    CHECK(peer.read_until("d!\n") == "d!\n");
+  }
+}
+
+TEST_CASE("routing: a tap gets the parts of each message, and stops at its limit") {
+  world w(1);
+  tap target;
+  memory_peer writer;
+  w.greet(writer, 0);
+  subscription* sub = nullptr;
+  w.on_shard(0, [&](shard& s) {
+    sub = subscription::create(target, w.shared.global.id, "a.>", "", "t");
+    sub->max = 3;
+    s.subscribe(w.shared.global, sub);
+  });
+  writer.send("PUB a.b 2\r\nhi\r\nPUB z 1\r\n?\r\nHPUB a.c re 12 13\r\nNATS/1.0\r\n\r\n!\r\n");
+  writer.send("PUB a.d 0\r\n\r\nPUB a.e 0\r\n\r\nPING\r\n");
+  CHECK(writer.read_until("PONG\r\n") == "PONG\r\n");
+  w.on_shard(0, [&](shard& s) {
+    CHECK(target.got == "a.b  hi;a.c re NATS/1.0\r\n\r\n!;a.d   last;");
+    s.unsubscribe(w.shared.global, sub);
+    s.epoch().retire(sub, subscription::destroy);
+  });
+}
+
+TEST_CASE("routing: a mapping renames what is published, and receivers see the new name") {
+  world w(1);
+  memory_peer reader;
+  memory_peer writer;
+  w.greet(reader, 0, "SUB new.* 1\r\nSUB old.* 2\r\nSUB same 3\r\n");
+  w.greet(writer, 0);
+  const renamed mapping;
+  w.shared.global.mapping = &mapping;
+  writer.send("PUB old.a 1\r\nx\r\nPUB same re 1\r\ny\r\nPING\r\n");
+  CHECK(writer.read_until("PONG\r\n") == "PONG\r\n");
+  reader.send("PING\r\n");
+  CHECK(reader.read_until("PONG\r\n") == "MSG new.a 1 1\r\nx\r\nMSG same 3 re 1\r\ny\r\nPONG\r\n");
+}
