@@ -8,9 +8,8 @@ namespace nuncio::server {
 namespace {
 
 void group_members(plan& out) {
-  std::sort(out.members.begin(), out.members.end(), [](const target& a, const target& b) {
-    return a.sub->queue() < b.sub->queue();
-  });
+  std::sort(out.members.begin(), out.members.end(),
+            [](const target& a, const target& b) { return a.sub->queue() < b.sub->queue(); });
   for (std::uint32_t i = 0; i < out.members.size(); ++i) {
     const bool same = i != 0 && out.members[i].sub->queue() == out.members[i - 1].sub->queue();
     if (same) {
