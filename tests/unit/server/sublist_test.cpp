@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <random>
 #include <set>
@@ -197,4 +198,60 @@ TEST_CASE("sublist: readers without a lock never miss who stays, nor touch what 
   for (auto& reader : readers) reader.join();
   CHECK(missed == 0);
   for (auto* sub : staying) writer.retire(sub, subscription::destroy);
+}
+
+TEST_CASE("sublist: readers don't miss one that stays while those around it leave") {
+  const auto seed = nuncio::test::test_seed();
+  INFO(nuncio::test::seed_text(seed));
+  std::mt19937 random(static_cast<std::uint32_t>(seed));
+  epochs all(3, [](unsigned) {});
+  sublist index(hash_seed);
+  account who(1, "one", hash_seed);
+  plain_receiver owner(1);
+  epoch_member writer(all, 0);
+  std::atomic<bool> stop{false};
+  std::atomic<unsigned> present{0};  // the sid of who stays, while it does
+  std::atomic<unsigned> missed{0};
+  std::vector<std::thread> readers;
+  for (unsigned i = 1; i < 3; ++i) {
+    readers.emplace_back([&, i] {
+      epoch_member reader(all, i);
+      while (!stop) {
+        reader.enter();
+        const auto expected = present.load();
+        const auto sid = std::to_string(expected);
+        bool seen = false;
+        index.match(who, "s.1", index.key_of(who, "s.1").hash,
+                    [&](const subscription* sub) { seen = seen || sub->sid() == sid; });
+        if (expected != 0 && !seen && present.load() == expected) ++missed;
+        reader.leave();
+      }
+    });
+  }
+  for (unsigned round = 1; round <= 6'000; ++round) {
+    writer.enter();
+    const auto* const pattern = round % 2 == 0 ? "s.1" : "s.*";
+    std::vector<subscription*> around;
+    const auto add = [&](std::string_view sid) {
+      auto* const sub = subscription::create(owner, 1, pattern, "", sid);
+      index.insert(who, sub, writer);
+      return sub;
+    };
+    const auto remove = [&](subscription* sub) {
+      index.remove(who, sub, writer);
+      writer.retire(sub, subscription::destroy);
+    };
+    for (auto i = random() % 40; i != 0; --i) around.push_back(add("x"));
+    auto* const staying = add(std::to_string(round));
+    for (auto i = random() % 4; i != 0; --i) around.push_back(add("x"));
+    present = round;
+    std::shuffle(around.begin(), around.end(), random);
+    for (auto* const sub : around) remove(sub);
+    present = 0;
+    remove(staying);
+    writer.leave();
+  }
+  stop = true;
+  for (auto& reader : readers) reader.join();
+  CHECK(missed == 0);
 }
