@@ -41,6 +41,12 @@ const row& row_of(errc code) noexcept {
 std::string_view error_text(errc code) noexcept {
   return row_of(code).text;
 }
+std::string error_line(errc code) {
+  const auto text = error_text(code);
+  if (text.empty()) return {};
+  return std::string("-ERR '").append(text).append("'\r\n");
+}
+
 bool closes_connection(errc code) noexcept {
   return row_of(code).closes;
 }

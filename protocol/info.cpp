@@ -95,6 +95,10 @@ std::string to_json(const server_info& info) {
   return out.finish();
 }
 
+std::string info_line(const server_info& info) {
+  return "INFO " + to_json(info) + " \r\n";
+}
+
 std::optional<server_info> parse_info(std::string_view text) {
   std::array<unsigned char, 4096> buffer;
   json::monotonic_resource memory(buffer.data(), buffer.size());

@@ -57,12 +57,7 @@ void connection::send_pong() {
 }
 
 protocol::flow connection::fail(protocol::errc code) {
-  if (const auto text = protocol::error_text(code); !text.empty()) {
-    std::string line = "-ERR '";
-    line += text;
-    line += "'\r\n";
-    send(line);
-  }
+  send(protocol::error_line(code));
   if (!protocol::closes_connection(code)) return protocol::flow::go_on;
   using protocol::errc;
   switch (code) {

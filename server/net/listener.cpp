@@ -167,11 +167,8 @@ shard& listener::choose() const {
 
 void listener::refuse(int descriptor, const tcp::endpoint& peer) const {
   // The reference says who it is before it says no.
-  std::string text = "INFO " +
-                     protocol::to_json(node_.info_for(node_.next_cid.fetch_add(1), peer)) +
-                     " \r\n-ERR '";
-  text += protocol::error_text(protocol::errc::max_connections);
-  text += "'\r\n";
+  const std::string text = protocol::info_line(node_.info_for(node_.next_cid.fetch_add(1), peer)) +
+                           protocol::error_line(protocol::errc::max_connections);
   [[maybe_unused]] const auto sent = ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL);
   ::shutdown(descriptor, SHUT_WR);
   ::close(descriptor);

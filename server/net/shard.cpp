@@ -103,26 +103,38 @@ void shard::adopt(int descriptor, boost::asio::ip::tcp::endpoint peer) {
     tcp_stream::socket socket(io_);
     boost::system::error_code failure;
     socket.assign(boost::asio::ip::tcp::v6(), descriptor, failure);
-    if (failure || stopping_) {
-      if (failure) ::close(descriptor);
-      if (node_.connections.fetch_sub(1, std::memory_order_acq_rel) == 1) node_.last_one_left();
-      return end_batch();
-    }
-    auto owned = std::make_unique<connection>(
-        *this, node_.next_cid.fetch_add(1), std::make_unique<tcp_stream>(std::move(socket)), peer);
-    connection& c = *owned.release();  // freed through the epochs, see retire_when_idle()
-    connections_.emplace(c.id, &c);
-    size_.store(connections_.size(), std::memory_order_relaxed);
-    shard_counters::add(counters_.connections, 1);
-    c.role_ = node_.make_client(c);
-    c.role_->on_open();
-    if (!c.is_ending()) {
-      ++c.waits_;
-      c.stream_->wait_readable(c);
-    }
-    arm_tick();
+    if (failure) ::close(descriptor);
+    open(failure ? nullptr : std::make_unique<tcp_stream>(std::move(socket)), peer);
     end_batch();
   });
+}
+
+void shard::adopt(std::unique_ptr<stream> bytes, boost::asio::ip::tcp::endpoint peer) {
+  boost::asio::post(io_, [this, bytes = std::move(bytes), peer = std::move(peer)]() mutable {
+    enter();
+    open(std::move(bytes), peer);
+    end_batch();
+  });
+}
+
+void shard::open(std::unique_ptr<stream> bytes, const boost::asio::ip::tcp::endpoint& peer) {
+  if (bytes == nullptr || stopping_) {
+    if (node_.connections.fetch_sub(1, std::memory_order_acq_rel) == 1) node_.last_one_left();
+    return;
+  }
+  auto owned =
+      std::make_unique<connection>(*this, node_.next_cid.fetch_add(1), std::move(bytes), peer);
+  connection& c = *owned.release();  // freed through the epochs, see retire_when_idle()
+  connections_.emplace(c.id, &c);
+  size_.store(connections_.size(), std::memory_order_relaxed);
+  shard_counters::add(counters_.connections, 1);
+  c.role_ = node_.make_client(c);
+  c.role_->on_open();
+  if (!c.is_ending()) {
+    ++c.waits_;
+    c.stream_->wait_readable(c);
+  }
+  arm_tick();
 }
 
 void shard::begin_end(connection& c) {

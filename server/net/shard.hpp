@@ -69,6 +69,8 @@ class shard {
   void enter_lame_duck();
   /// Any thread. Takes over a connected, non-blocking socket.
   void adopt(int descriptor, boost::asio::ip::tcp::endpoint peer);
+  /// Any thread. Takes over a stream that is open and whose waits complete on io().
+  void adopt(std::unique_ptr<stream> bytes, boost::asio::ip::tcp::endpoint peer);
   /// Any thread.
   [[nodiscard]] const load_meter& load() const noexcept { return load_; }
   /// Any thread.
@@ -160,7 +162,8 @@ class shard {
   void note_spent(connection& of, subscription* sub);
   void settle_spent();
 
-  // Ending.
+  // Beginning and ending.
+  void open(std::unique_ptr<stream> bytes, const boost::asio::ip::tcp::endpoint& peer);
   void give_up(connection& c, close_reason reason);
   void end_all();
   void finish(connection& c);

@@ -77,7 +77,7 @@ void client_role::send_info(info_kind kind) {
   info.connect_info = kind == info_kind::answers_connect;
   if (info.connect_info) info.remote_account = account_->name;
   info.ldm = kind == info_kind::lame_duck;
-  connection_.send("INFO " + protocol::to_json(info) + " \r\n");
+  connection_.send(protocol::info_line(info));
 }
 
 role::verdict client_role::on_input(std::string_view bytes) {
@@ -337,13 +337,9 @@ flow client_role::on_pong() {
 }
 
 flow client_role::on_error(errc code) {
-  auto& home = connection_.home();
-  std::uint64_t skipped = 0;
-  if (code != errc::peer_error && home.of().protocol_error_notice.allow(home.now(), skipped)) {
-    std::string line = describe();
-    line.append(" - Client parser ERROR: ").append(protocol::to_string(code));
-    if (skipped != 0) line += " (" + std::to_string(skipped) + " more such lines left out)";
-    home.of().log.write(log_level::error, line);
+  if (code != errc::peer_error) {
+    note_rarely(connection_.home().of().protocol_error_notice, log_level::error,
+                "Client parser ERROR: ", protocol::to_string(code));
   }
   return connection_.fail(code);
 }
@@ -366,7 +362,6 @@ void client_role::on_timer() {
       return;
     }
     ++pings_out_;
-    ping_sent_ = now;
     connection_.send("PING\r\n");
   }
   schedule_ping();
@@ -391,14 +386,11 @@ void client_role::on_close(close_reason reason) {
 
   const bool slow =
       reason == close_reason::slow_pending || reason == close_reason::slow_write_deadline;
-  auto& log = home.of().log;
-  std::uint64_t skipped = 0;
-  if (slow && home.of().slow_consumer_notice.allow(home.now(), skipped)) {
-    std::string line = describe();
-    line.append(" - Slow Consumer Detected: ").append(to_string(reason));
-    if (skipped != 0) line += " (" + std::to_string(skipped) + " more such lines left out)";
-    log.write(log_level::info, line);
+  if (slow) {
+    note_rarely(home.of().slow_consumer_notice, log_level::info,
+                "Slow Consumer Detected: ", to_string(reason));
   }
+  auto& log = home.of().log;
   if (log.enabled(log_level::debug)) {
     log.write(log_level::debug,
               describe().append(" - Client connection closed: ").append(to_string(reason)));
@@ -413,6 +405,19 @@ std::string client_role::describe() const {
       ':' + std::to_string(connection_.peer().port()) + " - cid:" + std::to_string(connection_.id);
   if (!title_.empty()) text += " - \"" + title_ + "\"";
   return text;
+}
+
+// A line that a peer can cause at will.
+void client_role::note_rarely(rate_limited& notice,
+                              log_level level,
+                              std::string_view what,
+                              std::string_view detail) const {
+  std::uint64_t skipped = 0;
+  if (!notice.allow(connection_.home().now(), skipped)) return;
+  std::string line = describe();
+  line.append(" - ").append(what).append(detail);
+  if (skipped != 0) line += " (" + std::to_string(skipped) + " more such lines left out)";
+  connection_.home().of().log.write(level, line);
 }
 
 void client_role::trace(std::string_view direction, std::string_view text) const {

@@ -4,9 +4,11 @@
 #include "core/permissions.hpp"
 #include "core/sid_map.hpp"
 #include "net/connection.hpp"
+#include "net/rate_limited.hpp"
 
 #include <nuncio/protocol/connect.hpp>
 #include <nuncio/protocol/parser.hpp>
+#include <nuncio/server/log.hpp>
 #include <nuncio/server/options.hpp>
 #include <nuncio/server/role.hpp>
 
@@ -62,6 +64,10 @@ class client_role final : public role {
   void settle_removed();
   void wait_for_removed();
   void schedule_ping();
+  void note_rarely(rate_limited& notice,
+                   log_level level,
+                   std::string_view what,
+                   std::string_view detail) const;
   void trace(std::string_view direction, std::string_view text) const;
 
   connection& connection_;
@@ -75,7 +81,6 @@ class client_role final : public role {
   std::string title_;
 
   std::chrono::steady_clock::time_point last_input_{};
-  std::chrono::steady_clock::time_point ping_sent_{};
   std::chrono::steady_clock::time_point last_rtt_{};  // when a round trip was last measured
   std::uint16_t last_slot_ = 0;                       // of the shard's match cache
   std::uint8_t pings_out_ = 0;

@@ -26,6 +26,17 @@ struct plain_receiver : receiver {
 
 constexpr std::uint64_t hash_seed = 42;
 
+// One shard, one account, one owner.
+struct one_account {
+  epochs all{1, [](unsigned) {}};
+  epoch_member epoch{all, 0};
+  sublist index{hash_seed};
+  account who{1, "one", hash_seed};
+  plain_receiver owner{1};
+
+  one_account() { epoch.enter(); }
+};
+
 // Short alphabets, so that patterns and subjects meet often.
 std::string random_subject(std::mt19937& random, bool pattern) {
   std::string out;
@@ -103,12 +114,8 @@ TEST_CASE("sublist: agrees with a naive matcher through insertions and removals,
 }
 
 TEST_CASE("sublist: a subject with an empty token matches nobody, a wildcard-like one is literal") {
-  epochs all(1, [](unsigned) {});
-  epoch_member epoch(all, 0);
-  epoch.enter();
-  sublist index(hash_seed);
-  account who(1, "one", hash_seed);
-  plain_receiver owner(1);
+  one_account f;
+  auto& [all, epoch, index, who, owner] = f;
   std::vector<subscription*> subs;
   for (const auto* pattern : {">", "a.*", "a.b"}) {
     subs.push_back(subscription::create(owner, 1, pattern, "", "1"));
@@ -123,12 +130,8 @@ TEST_CASE("sublist: a subject with an empty token matches nobody, a wildcard-lik
 }
 
 TEST_CASE("sublist: an inbox that comes and goes leaves the stamps of other subjects alone") {
-  epochs all(1, [](unsigned) {});
-  epoch_member epoch(all, 0);
-  epoch.enter();
-  sublist index(hash_seed);
-  account who(1, "one", hash_seed);
-  plain_receiver owner(1);
+  one_account f;
+  auto& [all, epoch, index, who, owner] = f;
   const auto stamp = [&](std::string_view subject) {
     return index.stamp(index.key_of(who, subject).place);
   };

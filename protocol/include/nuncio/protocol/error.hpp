@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace nuncio::protocol {
@@ -30,6 +31,9 @@ enum class errc : std::uint8_t {
 /// The text between the quotes of `-ERR '…'`; empty where the reference server says nothing.
 /// Source: nats-server 2.15.2, server/errors.go, checked against a live one.
 [[nodiscard]] std::string_view error_text(errc code) noexcept;
+
+/// `-ERR '…'` with its line end, as it goes over the wire; empty where error_text() is.
+[[nodiscard]] std::string error_line(errc code);
 
 /// True if the connection ends after this error.
 [[nodiscard]] bool closes_connection(errc code) noexcept;

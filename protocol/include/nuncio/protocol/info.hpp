@@ -55,6 +55,9 @@ struct server_info {
 /// Source:  NATS client protocol, INFO.
 [[nodiscard]] std::string to_json(const server_info& info);
 
+/// The whole line that a server sends, with the blank before its line end that the reference has.
+[[nodiscard]] std::string info_line(const server_info& info);
+
 /// Reads the JSON object of an INFO line.
 ///
 /// Unknown keys, nulls and values of an unexpected type are passed over; absent fields keep their
