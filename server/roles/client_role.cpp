@@ -81,8 +81,8 @@ void client_role::send_info(info_kind kind) {
 }
 
 role::verdict client_role::on_input(std::string_view bytes) {
-  last_input_ = connection_.home().now();
   const auto result = protocol::parse(bytes.data(), bytes.size(), limits_, *this);
+  if (std::exchange(active_, false)) last_input_ = connection_.home().now();
   const bool again = result.next == flow::again;
   return {result.consumed, result.needed, again ? flow::suspended : result.next};
 }
@@ -108,6 +108,7 @@ bool client_role::may_publish(const protocol::ops::pub& op) {
 }
 
 flow client_role::on_pub(const protocol::ops::pub& op) {
+  active_ = true;
   const auto* const mapping = account_->mapping.load(std::memory_order_acquire);
   if (mapping == nullptr) [[likely]]
     return publish(op);
@@ -163,6 +164,7 @@ void client_role::send_no_responders(const protocol::ops::pub& op) {
 }
 
 flow client_role::on_sub(const protocol::ops::sub& op) {
+  active_ = true;
   if (tracing_) [[unlikely]] {
     std::string text = "SUB ";
     text.append(op.subject).append(op.queue.empty() ? "" : " ").append(op.queue);
@@ -192,6 +194,7 @@ flow client_role::on_sub(const protocol::ops::sub& op) {
 }
 
 flow client_role::on_unsub(const protocol::ops::unsub& op) {
+  active_ = true;
   if (tracing_) [[unlikely]] {
     trace("<<-", std::string("UNSUB ").append(op.sid).append(
                      op.max > 0 ? " " + std::to_string(op.max) : ""));
@@ -315,6 +318,7 @@ flow client_role::on_info(std::string_view json) {
 }
 
 flow client_role::on_ping() {
+  active_ = true;
   // PONG promises that nothing more arrives for what was unsubscribed before the PING.
   if (!removed_.empty()) {
     suspended_ = true;

@@ -89,6 +89,7 @@ class client_role final : public role {
   bool pedantic_ = true;
   bool no_responders_ = false;
   bool connected_ = false;
+  bool active_ = false;   // this input held something that makes a PING needless: not a mere PONG
   bool greeted_ = false;  // the INFO that answers CONNECT has been sent
   bool first_ping_ = true;
   bool waiting_ = false;    // for a grace period
