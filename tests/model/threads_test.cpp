@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -121,10 +122,12 @@ TEST_CASE("router on threads: who is subscribed throughout is in every plan") {
   std::atomic<std::uint64_t> missed{0};
   std::atomic<std::uint64_t> stale{0};
   std::atomic<bool> subscribed{false};
+  // They outlive all threads: the end of a member frees what others may still be reading.
+  std::array<epoch_member, 4> members{{{all, 0}, {all, 1}, {all, 2}, {all, 3}}};
   std::vector<std::thread> threads;
   for (unsigned i = 1; i < 3; ++i) {
     threads.emplace_back([&, i] {
-      epoch_member self(all, i);
+      epoch_member& self = members[i];
       plan to;
       std::uint64_t known = 0;
       const auto key = index.key_of(who, "foo");
@@ -144,7 +147,7 @@ TEST_CASE("router on threads: who is subscribed throughout is in every plan") {
     });
   }
   threads.emplace_back([&] {
-    epoch_member self(all, 3);
+    epoch_member& self = members[3];
     std::mt19937_64 random(seed);
     std::vector<subscription*> mine;
     const char* const patterns[] = {"foo", "*", ">", "foo.bar", "foo.*", "f.>"};
@@ -169,7 +172,7 @@ TEST_CASE("router on threads: who is subscribed throughout is in every plan") {
     }
     self.leave();
   });
-  epoch_member self(all, 0);
+  epoch_member& self = members[0];
   self.enter();
   auto* now = subscription::create(client, 1, ">", "", "1");
   index.insert(who, now, self);
