@@ -36,6 +36,7 @@ bool is_blank(char c) noexcept {
 // The row whose name begins `text`, or which `text` may still become.
 const verb_row* find_verb(std::string_view text) noexcept {
   for (const auto& row : verbs) {
+    if (row.name.front() != lower(text.front())) continue;
     const auto size = std::min(row.name.size(), text.size());
     const bool same = std::equal(row.name.begin(), row.name.begin() + static_cast<long>(size),
                                  text.begin(), [](char a, char b) { return a == lower(b); });
@@ -49,14 +50,21 @@ struct fields {
   std::size_t count = 0;
 };
 
-fields split(std::string_view text, std::string_view blanks) noexcept {
+bool is_blank_or_cr(char c) noexcept {
+  return is_blank(c) || c == '\r';
+}
+
+template <class IsBlank>
+fields split(std::string_view text, IsBlank is_between) noexcept {
   fields out;
-  for (std::size_t start = 0; out.count < out.at.size();) {
-    start = text.find_first_not_of(blanks, start);
-    if (start == std::string_view::npos) break;
-    const auto end = std::min(text.find_first_of(blanks, start), text.size());
-    out.at[out.count++] = text.substr(start, end - start);
-    start = end;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (out.count < out.at.size()) {
+    at = std::find_if_not(at, end, is_between);
+    if (at == end) break;
+    const char* const behind = std::find_if(at, end, is_between);
+    out.at[out.count++] = {at, static_cast<std::size_t>(behind - at)};
+    at = behind;
   }
   return out;
 }
@@ -66,7 +74,7 @@ std::int64_t size_of(std::string_view text) noexcept {
 }
 
 errc parse_pub(std::string_view text, bool with_header, parsed_line& out) noexcept {
-  const auto parts = split(text, " \t");
+  const auto parts = split(text, is_blank);
   const std::size_t sizes = with_header ? 2 : 1;
   if (parts.count < sizes + 1 || parts.count > sizes + 2) return errc::bad_arguments;
   auto& op = out.pub;
@@ -86,7 +94,7 @@ errc parse_pub(std::string_view text, bool with_header, parsed_line& out) noexce
 }
 
 errc parse_sub(std::string_view text, ops::sub& op) noexcept {
-  const auto parts = split(text, " \t\r");
+  const auto parts = split(text, is_blank_or_cr);
   if (parts.count < 2 || parts.count > 3) return errc::bad_arguments;
   op.subject = parts.at[0];
   op.sid = parts.at[parts.count - 1];
@@ -95,7 +103,7 @@ errc parse_sub(std::string_view text, ops::sub& op) noexcept {
 }
 
 errc parse_unsub(std::string_view text, ops::unsub& op) noexcept {
-  const auto parts = split(text, " \t\r");
+  const auto parts = split(text, is_blank_or_cr);
   if (parts.count < 1 || parts.count > 2) return errc::bad_arguments;
   op.sid = parts.at[0];
   // What isn't a number means "at once", as a missing one does.

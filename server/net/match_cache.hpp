@@ -22,11 +22,17 @@ struct match_entry {
   [[nodiscard]] bool is_for(const account& a, std::string_view s) const noexcept {
     return who == &a && subject == s;
   }
+  void is_of(const account& a, std::string_view s, stamps::place at) {
+    who = &a;
+    subject.assign(s);
+    place = at;
+  }
 };
 
 /// A shard's memory of matches, direct-mapped by hash. A subject is admitted on its second miss in
 /// a row, so that one-shot inboxes neither build an entry nor evict a hot one; an empty answer
-/// never, since a walk that finds nothing is cheaper than an entry. One thread only.
+/// never: a thousand subjects that nobody wants cost less by walks than by entries, and of one that
+/// is published over and over the shard remembers the last. One thread only.
 class match_cache {
  public:
   static constexpr std::size_t size = 4096;

@@ -129,6 +129,10 @@ class shard {
   const match_entry& find_targets(const account& who,
                                   std::string_view subject,
                                   std::uint16_t& last);
+  const match_entry& remember_nobody(const account& who,
+                                     std::string_view subject,
+                                     const sublist::key& key,
+                                     std::uint64_t stamp);
   void build(match_entry& entry,
              const account& who,
              std::string_view subject,
@@ -200,7 +204,8 @@ class shard {
   input_buffer input_;
 
   match_cache cache_;
-  match_entry scratch_;
+  match_entry scratch_;  // the answer for a subject that is not admitted
+  match_entry nobody_;   // the last subject that nobody wanted; no targets
   std::uint16_t sweep_at_ = 0;
   rendered_tails rendered_;
 

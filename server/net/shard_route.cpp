@@ -65,11 +65,12 @@ const match_entry& shard::find_targets(const account& who,
                                        std::string_view subject,
                                        std::uint16_t& last) {
   const sublist& index = node_.index;
-  if (const match_entry* const recent = cache_.at(last);
-      recent != nullptr && recent->is_for(who, subject) &&
-      recent->stamp == index.stamp(recent->place)) {
-    return *recent;
-  }
+  const auto is_current = [&](const match_entry& entry) {
+    return entry.is_for(who, subject) && entry.stamp == index.stamp(entry.place);
+  };
+  const match_entry* const recent = cache_.at(last);
+  if (recent != nullptr && is_current(*recent)) return *recent;
+  if (is_current(nobody_)) return nobody_;
   const auto key = index.key_of(who, subject);
   const auto slot = match_cache::slot_of(key.hash);
   match_entry* const there = cache_.at(slot);
@@ -80,21 +81,27 @@ const match_entry& shard::find_targets(const account& who,
     build(*there, who, subject, key);
     use_outlets(*there, +1);
     if (!there->to.empty()) return *there;
-    cache_.replace(slot, nullptr);
-    scratch_.to.clear();
-    return scratch_;
+    return remember_nobody(who, subject, key, cache_.replace(slot, nullptr)->stamp);
   }
   build(scratch_, who, subject, key);
-  if (scratch_.to.empty() || !cache_.knocks_again(key.hash)) return scratch_;
+  if (scratch_.to.empty()) return remember_nobody(who, subject, key, scratch_.stamp);
+  if (!cache_.knocks_again(key.hash)) return scratch_;
   auto entry = std::make_unique<match_entry>(std::move(scratch_));
   scratch_ = {};
-  entry->who = &who;
-  entry->subject.assign(subject);
-  entry->place = key.place;
+  entry->is_of(who, subject, key.place);
   use_outlets(*entry, +1);
   if (const auto old = cache_.replace(slot, std::move(entry))) use_outlets(*old, -1);
   last = slot;
   return *cache_.at(slot);
+}
+
+const match_entry& shard::remember_nobody(const account& who,
+                                          std::string_view subject,
+                                          const sublist::key& key,
+                                          std::uint64_t stamp) {
+  nobody_.is_of(who, subject, key.place);
+  nobody_.stamp = stamp;
+  return nobody_;
 }
 
 void shard::build(match_entry& entry,

@@ -166,15 +166,15 @@ parse_result parse(const char* data,
   parse_result result;
 
   // True if the operation was handled; otherwise `result` says why not.
-  const auto finish_pub = [&](ops::pub& op, const char* body, std::uint32_t body_size,
+  const auto finish_pub = [&](const ops::pub& line, const char* body, std::uint32_t body_size,
                               const char* tail) -> bool {
     if (limits.max_payload >= 0 && body_size > limits.max_payload) {
       result.next = handler.on_error(errc::max_payload);
       return false;
     }
-    const auto line = static_cast<std::size_t>(body - at);
+    const auto line_size = static_cast<std::size_t>(body - at);
     if (static_cast<std::size_t>(end - body) < std::size_t{body_size} + 2) {
-      result.needed = line + body_size + 2;
+      result.needed = line_size + body_size + 2;
       // A wrong byte is known to be wrong before its partner has come.
       if (static_cast<std::size_t>(end - body) == std::size_t{body_size} + 1 &&
           body[body_size] != '\r') {
@@ -186,10 +186,15 @@ parse_result parse(const char* data,
       result.next = handler.on_error(errc::unknown_operation);
       return false;
     }
-    op.body = {body, body_size};
     const char* const behind = body + body_size + 2;
-    if (tail != nullptr) op.tail = {tail, static_cast<std::size_t>(behind - tail)};
-    result.next = handler.on_pub(op);
+    const auto tail_size = static_cast<std::size_t>(tail == nullptr ? 0 : behind - tail);
+    result.next = handler.on_pub(ops::pub{line.subject,
+                                          line.reply,
+                                          line.header_text,
+                                          line.size_text,
+                                          {body, body_size},
+                                          line.header_size,
+                                          {tail, tail_size}});
     if (result.next == flow::again) return false;
     at = behind;
     return result.next == flow::go_on;
@@ -212,22 +217,24 @@ parse_result parse(const char* data,
             const std::uint32_t from = i == 0 ? 0 : fields.end[i - 1] + 1;
             return std::string_view{text + from, fields.end[i] - from};
           };
-          ops::pub op;
-          op.subject = field(0);
-          if (names == 2) op.reply = field(1);
-          op.size_text = field(fields.count - 1);
-          const std::int64_t body_size = parse_size(op.size_text.data(), op.size_text.size());
-          std::int64_t header_size = 0;
-          if (is_hpub) {
-            op.header_text = field(fields.count - 2);
-            header_size = parse_size(op.header_text.data(), op.header_text.size());
-          }
+          const auto subject = field(0);
+          const auto size_text = field(fields.count - 1);
+          const std::int64_t body_size = parse_size(size_text.data(), size_text.size());
+          const auto header_text = is_hpub ? field(fields.count - 2) : std::string_view{};
+          const std::int64_t header_size =
+              is_hpub ? parse_size(header_text.data(), header_text.size()) : 0;
           const bool plain = is_pub || header_size > 0;
           if (body_size >= 0 && header_size <= body_size && plain) {
-            op.header_size = static_cast<std::uint32_t>(header_size);
+            const ops::pub line{.subject = subject,
+                                .reply = names == 2 ? field(1) : std::string_view{},
+                                .header_text = header_text,
+                                .size_text = size_text,
+                                .body = {},
+                                .header_size = static_cast<std::uint32_t>(header_size),
+                                .tail = {}};
             const char* const body = text + fields.end[fields.count - 1] + 2;
-            if (finish_pub(op, body, static_cast<std::uint32_t>(body_size),
-                           op.subject.data() + op.subject.size() + 1)) {
+            if (finish_pub(line, body, static_cast<std::uint32_t>(body_size),
+                           subject.data() + subject.size() + 1)) {
               continue;
             }
             break;
