@@ -78,6 +78,7 @@ errc parse_pub(std::string_view text, bool with_header, parsed_line& out) noexce
   const std::size_t sizes = with_header ? 2 : 1;
   if (parts.count < sizes + 1 || parts.count > sizes + 2) return errc::bad_arguments;
   auto& op = out.pub;
+  op = {};
   op.subject = parts.at[0];
   if (parts.count == sizes + 2) op.reply = parts.at[1];
   op.size_text = parts.at[parts.count - 1];
@@ -97,8 +98,8 @@ errc parse_sub(std::string_view text, ops::sub& op) noexcept {
   const auto parts = split(text, is_blank_or_cr);
   if (parts.count < 2 || parts.count > 3) return errc::bad_arguments;
   op.subject = parts.at[0];
+  op.queue = parts.count == 3 ? parts.at[1] : std::string_view{};
   op.sid = parts.at[parts.count - 1];
-  if (parts.count == 3) op.queue = parts.at[1];
   return errc::none;
 }
 
@@ -132,26 +133,23 @@ void append_tail(std::string_view reply,
 
 namespace detail {
 
-parsed_line parse_line(const char* data, std::size_t size, const parse_limits& limits) {
-  parsed_line out;
-  const auto fail = [&out](errc code) {
-    out.error = code;
-    return out;
-  };
+void parse_line(const char* data, std::size_t size, const parse_limits& limits, parsed_line& out) {
+  const auto fail = [&out](errc code) { out.error = code; };
+  out.error = errc::none;
   const std::string_view text{data, size};
   const verb_row* row = find_verb(text);
   if (row == nullptr) return fail(errc::unknown_operation);
   out.what = verb::incomplete;
-  if (size <= row->name.size()) return out;
+  if (size <= row->name.size()) return;
   if (row->needs_blank && !is_blank(text[row->name.size()])) return fail(errc::unknown_operation);
 
   const auto line_end = text.find('\n', row->name.size());
   const auto upto = std::min(line_end, size);
   if (!row->has_argument) {
-    if (line_end == std::string_view::npos) return out;
+    if (line_end == std::string_view::npos) return;
     out.what = row->what;
     out.line_size = line_end + 1;
-    return out;
+    return;
   }
   auto from = row->name.size();
   while (from < upto && is_blank(text[from])) ++from;
@@ -159,7 +157,7 @@ parsed_line parse_line(const char* data, std::size_t size, const parse_limits& l
   // The reference drops the last byte if there is a CR anywhere in the argument.
   if (argument.find('\r') != std::string_view::npos) argument.remove_suffix(1);
   if (argument.size() > limits.max_control_line) return fail(errc::control_line_exceeded);
-  if (line_end == std::string_view::npos) return out;
+  if (line_end == std::string_view::npos) return;
 
   out.line_size = line_end + 1;
   out.what = row->what;
@@ -179,7 +177,6 @@ parsed_line parse_line(const char* data, std::size_t size, const parse_limits& l
     default:
       break;
   }
-  return out;
 }
 
 }  // namespace detail

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/hash.hpp"
 #include "core/router.hpp"
 
 #include <array>
@@ -20,7 +21,7 @@ struct match_entry {
   std::string prefixes;  ///< `HMSG <subject> <sid> ` of each target; MSG is the same from byte 1
 
   [[nodiscard]] bool is_for(const account& a, std::string_view s) const noexcept {
-    return who == &a && subject == s;
+    return who == &a && same_bytes(subject, s);
   }
   void is_of(const account& a, std::string_view s, stamps::place at) {
     who = &a;

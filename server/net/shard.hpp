@@ -129,6 +129,7 @@ class shard {
   const match_entry& find_targets(const account& who,
                                   std::string_view subject,
                                   std::uint16_t& last);
+  const match_entry& look_up(const account& who, std::string_view subject, std::uint16_t& last);
   const match_entry& remember_nobody(const account& who,
                                      std::string_view subject,
                                      const sublist::key& key,

@@ -17,13 +17,27 @@ connection& connection_of(const target& t) noexcept {
 
 }  // namespace
 
+inline const match_entry& shard::find_targets(const account& who,
+                                              std::string_view subject,
+                                              std::uint16_t& last) {
+  const auto is_current = [&](const match_entry& entry) {
+    return entry.is_for(who, subject) && entry.stamp == node_.index.stamp(entry.place);
+  };
+  const match_entry* const recent = cache_.at(last);
+  if (recent != nullptr && is_current(*recent)) return *recent;
+  if (is_current(nobody_)) return nobody_;
+  return look_up(who, subject, last);
+}
+
 outcome shard::publish(const account& who,
                        const receiver* publisher,
                        const protocol::ops::pub& op,
                        std::uint16_t& last_slot) {
   shard_counters::add(counters_.in_messages, 1);
   shard_counters::add(counters_.in_bytes, op.body.size());
-  const match_entry& entry = find_targets(who, op.subject, last_slot);
+  // By its parts: copied as one, the view would be loaded before the parser's two stores are done.
+  const std::string_view subject{op.subject.data(), op.subject.size()};
+  const match_entry& entry = find_targets(who, subject, last_slot);
   if (entry.to.empty()) return outcome::nobody;
 
   const std::size_t skip = op.has_header() ? 0 : 1;  // HMSG or MSG
@@ -61,16 +75,10 @@ outcome shard::publish(const account& who,
   return result;
 }
 
-const match_entry& shard::find_targets(const account& who,
-                                       std::string_view subject,
-                                       std::uint16_t& last) {
+const match_entry& shard::look_up(const account& who,
+                                  std::string_view subject,
+                                  std::uint16_t& last) {
   const sublist& index = node_.index;
-  const auto is_current = [&](const match_entry& entry) {
-    return entry.is_for(who, subject) && entry.stamp == index.stamp(entry.place);
-  };
-  const match_entry* const recent = cache_.at(last);
-  if (recent != nullptr && is_current(*recent)) return *recent;
-  if (is_current(nobody_)) return nobody_;
   const auto key = index.key_of(who, subject);
   const auto slot = match_cache::slot_of(key.hash);
   match_entry* const there = cache_.at(slot);

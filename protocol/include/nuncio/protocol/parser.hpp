@@ -75,8 +75,8 @@ struct parsed_line {
   ops::unsub unsub;
 };
 
-/// Any line, the slow way.
-parsed_line parse_line(const char* data, std::size_t size, const parse_limits& limits);
+/// Any line, the slow way. Sets `what` and `error`, and of the rest what belongs to `what`.
+void parse_line(const char* data, std::size_t size, const parse_limits& limits, parsed_line& out);
 
 /// -1 unless `text` is 1 to 9 digits.
 inline std::int64_t parse_size(const char* text, std::size_t size) noexcept {
@@ -105,25 +105,28 @@ inline unsigned blanks16(const char* data) noexcept {
 #endif
 }
 
-/// Cuts `subject[ reply][ header] size CRLF`, single blanks only. Returns the number of fields, or
-/// 0 if the line is incomplete or spelled in another way.
+/// Cuts `subject[ reply][ header] size CRLF`, single blanks only; false if the line is incomplete
+/// or spelled in another way. Fields may be empty.
 struct fast_fields {
   std::uint32_t end[4];  ///< offset of the delimiter behind each field
   unsigned count = 0;
+
+  [[nodiscard]] std::uint32_t begin(unsigned i) const noexcept {
+    return i == 0 ? 0 : end[i - 1] + 1;
+  }
 };
 inline bool cut_fields(const char* text, const char* end, fast_fields& out) noexcept {
   unsigned count = 0;
-  std::uint32_t start = 0;
   for (const char* at = text; at < end; at += 16) {
     for (unsigned mask = blanks16(at); mask != 0; mask &= mask - 1) {
       const char* delimiter = at + __builtin_ctz(mask);
-      const auto offset = static_cast<std::uint32_t>(delimiter - text);
-      if (delimiter >= end || count == 4 || offset == start) return false;
-      out.end[count++] = offset;
-      start = offset + 1;
-      if (*delimiter == ' ') continue;
+      out.end[count++] = static_cast<std::uint32_t>(delimiter - text);
+      if (*delimiter == ' ') {
+        if (count == 4) return false;
+        continue;
+      }
       out.count = count;
-      return *delimiter == '\r' && delimiter + 1 < end && delimiter[1] == '\n';
+      return delimiter + 1 < end && *delimiter == '\r' && delimiter[1] == '\n';
     }
   }
   return false;
@@ -164,20 +167,19 @@ parse_result parse(const char* data,
   const char* at = data;
   const char* const end = data + size;
   parse_result result;
+  parsed_line line;
 
-  // True if the operation was handled; otherwise `result` says why not.
-  const auto finish_pub = [&](const ops::pub& line, const char* body, std::uint32_t body_size,
-                              const char* tail) -> bool {
-    if (limits.max_payload >= 0 && body_size > limits.max_payload) {
+  // Whether the body and its line end are there; if not, `result` says why.
+  const auto is_whole = [&](const char* body, std::size_t body_size) {
+    if (limits.max_payload >= 0 && static_cast<std::int64_t>(body_size) > limits.max_payload) {
       result.next = handler.on_error(errc::max_payload);
       return false;
     }
-    const auto line_size = static_cast<std::size_t>(body - at);
-    if (static_cast<std::size_t>(end - body) < std::size_t{body_size} + 2) {
-      result.needed = line_size + body_size + 2;
+    const auto there = static_cast<std::size_t>(end - body);
+    if (there < body_size + 2) {
+      result.needed = static_cast<std::size_t>(body - at) + body_size + 2;
       // A wrong byte is known to be wrong before its partner has come.
-      if (static_cast<std::size_t>(end - body) == std::size_t{body_size} + 1 &&
-          body[body_size] != '\r') {
+      if (there == body_size + 1 && body[body_size] != '\r') {
         result.next = handler.on_error(errc::unknown_operation);
       }
       return false;
@@ -186,37 +188,36 @@ parse_result parse(const char* data,
       result.next = handler.on_error(errc::unknown_operation);
       return false;
     }
-    const char* const behind = body + body_size + 2;
-    const auto tail_size = static_cast<std::size_t>(tail == nullptr ? 0 : behind - tail);
-    result.next = handler.on_pub(ops::pub{line.subject,
-                                          line.reply,
-                                          line.header_text,
-                                          line.size_text,
-                                          {body, body_size},
-                                          line.header_size,
-                                          {tail, tail_size}});
+    return true;
+  };
+  // True if the next operation may follow.
+  const auto hand_over = [&](const ops::pub& op) {
+    result.next = handler.on_pub(op);
     if (result.next == flow::again) return false;
-    at = behind;
+    at = op.body.data() + op.body.size() + 2;
     return result.next == flow::go_on;
   };
 
   while (at != end) {
-    const std::uint32_t lower = load4(at) | word(' ', ' ', ' ', '\0');
-    const bool is_pub = lower == word('p', 'u', 'b', ' ');
-    const bool is_hpub = (load4(at) | 0x20202020U) == word('h', 'p', 'u', 'b') && at[4] == ' ';
-    if ((is_pub || is_hpub) && (is_pub || limits.headers)) {
+    const std::uint32_t verb4 = load4(at) | word(' ', ' ', ' ', '\0');
+    const bool is_pub = verb4 == word('p', 'u', 'b', ' ');
+    const bool is_hpub = !is_pub && limits.headers &&
+                         (verb4 | word('\0', '\0', '\0', ' ')) == word('h', 'p', 'u', 'b') &&
+                         at[4] == ' ';
+    if (is_pub || is_hpub) {
       const char* const text = at + (is_pub ? 4 : 5);
       fast_fields fields;
       if (text < end && cut_fields(text, end, fields) &&
           fields.end[fields.count - 1] <= limits.max_control_line) {
         // Fields from the back: size, header size (HPUB), reply (optional), subject.
-        const unsigned sizes = is_pub ? 1 : 2;
-        const unsigned names = fields.count - sizes;
-        if (names == 1 || names == 2) {
-          const auto field = [&](unsigned i) {
-            const std::uint32_t from = i == 0 ? 0 : fields.end[i - 1] + 1;
-            return std::string_view{text + from, fields.end[i] - from};
-          };
+        const unsigned names = fields.count - (is_pub ? 1 : 2);
+        const auto field = [&](unsigned i) {
+          const auto from = fields.begin(i);
+          return std::string_view{text + from, fields.end[i] - from};
+        };
+        const bool named =
+            fields.end[0] != 0 && (names == 1 || (names == 2 && fields.end[1] != fields.begin(1)));
+        if (named) {
           const auto subject = field(0);
           const auto size_text = field(fields.count - 1);
           const std::int64_t body_size = parse_size(size_text.data(), size_text.size());
@@ -225,32 +226,35 @@ parse_result parse(const char* data,
               is_hpub ? parse_size(header_text.data(), header_text.size()) : 0;
           const bool plain = is_pub || header_size > 0;
           if (body_size >= 0 && header_size <= body_size && plain) {
-            const ops::pub line{.subject = subject,
-                                .reply = names == 2 ? field(1) : std::string_view{},
-                                .header_text = header_text,
-                                .size_text = size_text,
-                                .body = {},
-                                .header_size = static_cast<std::uint32_t>(header_size),
-                                .tail = {}};
             const char* const body = text + fields.end[fields.count - 1] + 2;
-            if (finish_pub(line, body, static_cast<std::uint32_t>(body_size),
-                           subject.data() + subject.size() + 1)) {
-              continue;
-            }
+            const auto length = static_cast<std::size_t>(body_size);
+            if (!is_whole(body, length)) break;
+            // Written once and in order: clearing or copying the struct would cost as much as all
+            // the rest of this path.
+            const char* const tail = subject.data() + subject.size() + 1;
+            const ops::pub op{.subject = subject,
+                              .reply = names == 2 ? field(1) : std::string_view{},
+                              .header_text = header_text,
+                              .size_text = size_text,
+                              .body = {body, length},
+                              .header_size = static_cast<std::uint32_t>(header_size),
+                              .tail = {tail, static_cast<std::size_t>(body - tail) + length + 2}};
+            if (hand_over(op)) continue;
             break;
           }
         }
       }
     }
 
-    parsed_line line = parse_line(at, static_cast<std::size_t>(end - at), limits);
+    parse_line(at, static_cast<std::size_t>(end - at), limits, line);
     if (line.error != errc::none) {
       result.next = handler.on_error(line.error);
       break;
     }
     if (line.what == verb::incomplete) break;
     if (line.what == verb::pub) {
-      if (finish_pub(line.pub, at + line.line_size, line.size, nullptr)) continue;
+      line.pub.body = {at + line.line_size, line.size};
+      if (is_whole(line.pub.body.data(), line.size) && hand_over(line.pub)) continue;
       break;
     }
     switch (line.what) {
