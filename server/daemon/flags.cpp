@@ -119,6 +119,12 @@ const std::vector<flag_row>& offered() {
        "DURATION",
        a_duration,
        "How long a client may take nothing of what is sent to it (10s)"},
+      {"",
+       {"busy_poll"},
+       value,
+       "DURATION",
+       a_duration,
+       "How long an idle thread looks for work before it sleeps (50us)"},
       {"Common", {"v", "version"}, toggle, "", a_boolean, "Show the version"},
       {"", {"h", "help"}, toggle, "", a_boolean, "Show this text"},
   };
@@ -474,6 +480,7 @@ void read_words(std::vector<std::string> words, flags& into, requests& asked) {
   bind.integer("max_subscriptions", into.max_subscriptions, -1, no_limit);
   bind.duration("ping_interval", into.ping_interval);
   bind.duration("write_deadline", into.write_deadline);
+  bind.duration("busy_poll", into.busy_poll);
   bind.toggle("version", asked.version);
   bind.toggle("help", asked.help);
 

@@ -39,6 +39,7 @@ nuncio::server::options options_of(const daemon_room::flags& flags) {
   out.max_subscriptions = flags.max_subscriptions;
   out.ping_interval = duration_cast<milliseconds>(flags.ping_interval);
   out.write_deadline = duration_cast<milliseconds>(flags.write_deadline);
+  out.busy_poll = duration_cast<std::chrono::microseconds>(flags.busy_poll);
   out.trace = flags.trace;
   out.max_traced_size = static_cast<std::size_t>(flags.max_traced_msg_len);
   return out;

@@ -16,6 +16,10 @@ class load_meter {
   static constexpr std::chrono::milliseconds window{100};
   static constexpr unsigned saturated_per_mille = 750;
 
+  /// The shard's thread has looked for work in vain for this long: no reason for one more thread
+  /// either.
+  void idled(std::chrono::nanoseconds span) noexcept { idled_ += span; }
+
   /// A handler begins; on the shard's thread.
   void note(time now) noexcept {
     if (now - window_start_ >= window) close_window(now, thread_time());
@@ -23,6 +27,7 @@ class load_meter {
 
   /// A window ends. Apart from note(), so that tests can say what the clocks show.
   void close_window(time now, std::chrono::nanoseconds used) noexcept {
+    used -= idled_;
     const auto elapsed = std::max<std::chrono::nanoseconds>(now - window_start_, window);
     const auto share = static_cast<unsigned>(1000 * (used - used_before_) / elapsed);
     last_.store(share, std::memory_order_relaxed);
@@ -55,6 +60,7 @@ class load_meter {
 
   time window_start_;
   std::chrono::nanoseconds used_before_{0};
+  std::chrono::nanoseconds idled_{0};
   std::atomic<unsigned> last_{0};
   std::atomic<unsigned> hot_windows_{0};
   std::atomic<time::rep> closed_at_{0};

@@ -32,7 +32,8 @@ shard::shard(node& owner, unsigned index)
       random_(hash_bytes("pick", owner.next_cid.load() + index + 1) ^
               reinterpret_cast<std::uintptr_t>(this)),
       tick_(tick_for(owner.opts)),
-      looks_(owner.all_epochs->members()) {}
+      looks_(owner.all_epochs->members()),
+      busy_poll_(owner.opts.busy_poll) {}
 
 shard::~shard() {
   for (std::uint16_t i = 0; i < match_cache::size; ++i) {
@@ -57,9 +58,25 @@ void shard::run() {
 }
 
 void shard::run_turn() {
-  if (io_.run_one() == 0) return;
+  if (!look_for_work() && io_.run_one() == 0) return;
   io_.poll();
   epoch_.leave();
+}
+
+// True if a handler has run.
+bool shard::look_for_work() {
+  const auto limit = busy_poll_.next();
+  if (limit <= limit.zero()) return false;
+  const auto begin = steady_clock::now();
+  for (auto now = begin; now - begin < limit; now = steady_clock::now()) {
+    if (io_.poll_one() == 0) continue;
+    load_.idled(now - begin);
+    busy_poll_.looked(true);
+    return true;
+  }
+  load_.idled(limit);
+  busy_poll_.looked(false);
+  return false;
 }
 
 void shard::enter() {

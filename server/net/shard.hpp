@@ -1,5 +1,6 @@
 #pragma once
 
+#include "busy_poll.hpp"
 #include "connection.hpp"
 #include "core/router.hpp"
 #include "input_buffer.hpp"
@@ -118,6 +119,7 @@ class shard {
 
   void run();
   void run_turn();
+  bool look_for_work();
 
   // Reading.
   void serve(connection& c);
@@ -224,6 +226,7 @@ class shard {
   std::vector<connection*> blocked_;
 
   load_meter load_;
+  busy_poll busy_poll_;
 };
 
 }  // namespace nuncio::server

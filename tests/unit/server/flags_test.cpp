@@ -70,6 +70,7 @@ TEST_CASE("flags: without any, the defaults hold") {
   CHECK(options.max_subscriptions == 0);
   CHECK(options.ping_interval == 2min);
   CHECK(options.write_deadline == 10s);
+  CHECK(options.busy_poll == 50us);
 }
 
 TEST_CASE("flags: each flag with a value is read in every spelling") {
@@ -91,6 +92,7 @@ TEST_CASE("flags: each flag with a value is read in every spelling") {
       {{"max_traced_msg_len"}, "9", [](const flags& f) { return f.max_traced_msg_len == 9; }},
       {{"ping_interval"}, "250ms", [](const flags& f) { return f.ping_interval == 250ms; }},
       {{"write_deadline"}, "5", [](const flags& f) { return f.write_deadline == 5s; }},
+      {{"busy_poll"}, "20us", [](const flags& f) { return f.busy_poll == 20us; }},
   };
   for (const auto& row : rows) {
     for (const auto name : row.names) {
@@ -366,6 +368,7 @@ TEST_CASE("flags: the help goes to stdout and names every flag") {
                                         "--max_pending",
                                         "--ping_interval",
                                         "--write_deadline",
+                                        "--busy_poll",
                                         "--max_connections",
                                         "--max_control_line",
                                         "--max_subscriptions",

@@ -1,3 +1,4 @@
+#include "net/busy_poll.hpp"
 #include "net/input_buffer.hpp"
 #include "net/load_meter.hpp"
 #include "net/outbound.hpp"
@@ -211,6 +212,51 @@ TEST_CASE("load meter: two busy windows in a row saturate, an idle one or silenc
   CHECK_FALSE(meter.saturated(now));
   pass(100ms, 100ms);
   CHECK(meter.saturated(now));
+}
+
+TEST_CASE("load meter: looking for work in vain is not work") {
+  load_meter meter;
+  const load_meter::time start{1000s};
+  meter.close_window(start, 0ms);
+  for (int i = 1; i <= 5; ++i) {
+    meter.idled(90ms);
+    meter.close_window(start + i * 100ms, i * 100ms);
+  }
+  CHECK_FALSE(meter.saturated(start + 500ms));
+  CHECK(meter.per_mille(start + 500ms) == 100);
+}
+
+TEST_CASE("busy poll: goes on while most looks find something, and nearly stops where few do") {
+  // How many of 10,000 waits look first, if every `of`th look finds nothing (or: something).
+  const auto looks = [](int of, bool mostly) {
+    busy_poll policy(50us);
+    int count = 0;
+    for (int i = 0; i < 10'000; ++i) {
+      if (policy.next() == 0ns) continue;
+      ++count;
+      policy.looked((count % of == 0) != mostly);
+    }
+    return count;
+  };
+  CHECK(looks(10'001, true) == 10'000);  // always found
+  CHECK(looks(10, true) > 8'000);
+  CHECK(looks(4, false) < 10'000 / 32);
+  CHECK(looks(10'001, false) <= 10'000 / busy_poll::most_skipped + 7);  // never found
+}
+
+TEST_CASE("busy poll: finds its way back when looking pays again, and does nothing if told so") {
+  busy_poll policy(50us);
+  const auto wait = [&policy](bool found) {
+    if (policy.next() == 0ns) return false;
+    policy.looked(found);
+    return true;
+  };
+  for (int i = 0; i < 1'000; ++i) wait(false);
+  int waits = 0;
+  for (int row = 0; row < 3; ++waits) row = wait(true) ? row + 1 : 0;
+  CHECK(waits <= static_cast<int>(busy_poll::most_skipped) + 3);
+  busy_poll off(0us);
+  CHECK(off.next() == 0ns);
 }
 
 TEST_CASE("load meter: what another process has of the core is not ours") {
