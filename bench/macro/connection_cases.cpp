@@ -92,6 +92,11 @@ void run_idle(const options& o, result& into) {
   run_for(loop, one_second);
   const std::uint64_t rss_after = process_memory(o.pid).rss;
 
+  // A server may send a new connection a PING after about two seconds.
+  measurement first_pings(o.pid);
+  first_pings.start();
+  run_for(loop, to_ns(2.6));
+  first_pings.stop();
   measurement idling(o.pid);
   idling.start();
   run_for(loop, to_ns(o.seconds_or(10)));
@@ -102,6 +107,8 @@ void run_idle(const options& o, result& into) {
   into.add("rss_bytes_per_connection",
            (static_cast<double>(rss_after) - static_cast<double>(rss_before)) /
                static_cast<double>(count));
+  into.add("first_ping_cpu_us_per_connection",
+           static_cast<double>(first_pings.server_cpu()) / 1e3 / static_cast<double>(count));
   into.add("idle_cpu_ms_per_second",
            static_cast<double>(idling.server_cpu()) / 1e6 / idling.seconds());
   into.add("pings", static_cast<double>(pings));

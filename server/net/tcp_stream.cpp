@@ -21,7 +21,10 @@ struct wait_allocator {
   template <class U>
   wait_allocator(const wait_allocator<U>& other) noexcept : memory(other.memory) {}
 
-  T* allocate(std::size_t n) { return static_cast<T*>(memory->take(n * sizeof(T))); }
+  T* allocate(std::size_t n) {
+    static_assert(sizeof(T) <= wait_memory::size && alignof(T) <= 8);
+    return static_cast<T*>(memory->take(n * sizeof(T)));
+  }
   void deallocate(T* p, std::size_t) noexcept { memory->give(p); }
   friend bool operator==(const wait_allocator& a, const wait_allocator& b) noexcept {
     return a.memory == b.memory;

@@ -14,7 +14,7 @@ namespace nuncio::server {
 /// Memory for one pending wait, so that arming it allocates nothing.
 class wait_memory {
  public:
-  static constexpr std::size_t size = 128;
+  static constexpr std::size_t size = 96;
 
   void* take(std::size_t wanted) {
     if (busy_ || wanted > size) return ::operator new(wanted);
@@ -30,7 +30,7 @@ class wait_memory {
   }
 
  private:
-  alignas(std::max_align_t) std::byte bytes_[size];
+  alignas(8) std::byte bytes_[size];
   bool busy_ = false;
 };
 

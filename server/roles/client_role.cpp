@@ -303,9 +303,12 @@ flow client_role::on_connect(std::string_view json) {
   if (connection_.flags.exchange(flags, std::memory_order_relaxed) != flags && sids_.size() != 0) {
     connection_.home().of().index.invalidate_all();
   }
-  title_ = asked.version.empty() && asked.lang.empty() && asked.name.empty()
-               ? std::string{}
-               : "v" + asked.version + ":" + asked.lang + ":" + asked.name;
+  title_.reset();
+  if (!asked.version.empty() || !asked.lang.empty() || !asked.name.empty()) {
+    const auto title = "v" + asked.version + ":" + asked.lang + ":" + asked.name;
+    title_ = std::make_unique<char[]>(title.size() + 1);
+    title.copy(title_.get(), title.size());
+  }
   connected_ = true;
   first_ping_ = true;
   schedule_ping();
@@ -407,7 +410,7 @@ std::string client_role::describe() const {
   std::string text = ip_text(connection_.peer().address());
   text +=
       ':' + std::to_string(connection_.peer().port()) + " - cid:" + std::to_string(connection_.id);
-  if (!title_.empty()) text += " - \"" + title_ + "\"";
+  if (title_ != nullptr) text.append(" - \"").append(title_.get()).append("\"");
   return text;
 }
 
