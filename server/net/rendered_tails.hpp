@@ -20,7 +20,7 @@ namespace nuncio::server {
 class rendered_tails {
  public:
   /// Payloads from here on are named, not copied, until the batch ends.
-  static constexpr std::size_t lend_from = 1024;
+  static constexpr std::size_t lend_from = 2048;
 
   std::string_view whole(const protocol::ops::pub& op) {
     std::string& text = begin(short_[0]);

@@ -221,7 +221,7 @@ void shard::set_timer(connection& c, milliseconds delay) {
 }
 
 void shard::arm_tick() {
-  if (ticking_ || (connections_.empty() && foreign_outlets_.empty())) return;
+  if (ticking_ || (connections_.empty() && foreign_outlets_.empty() && pool_.empty())) return;
   ticking_ = true;
   ticker_.expires_after(tick_);
   ticker_.async_wait([this](const boost::system::error_code& failure) {
@@ -239,6 +239,7 @@ void shard::on_tick() {
   check_blocked();
   forget_stale();
   input_.trim();
+  pool_.trim();
   end_batch();
   arm_tick();
 }

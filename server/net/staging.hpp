@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
@@ -7,7 +8,9 @@
 
 namespace nuncio::server {
 
-/// Staging buffers of a shard, in two sizes, so that a batch allocates nothing. One thread only.
+/// Staging buffers of a shard, in two sizes, so that a batch allocates nothing. What a batch needs,
+/// the next one needs too; what nobody has needed between two calls of trim() is freed. One thread
+/// only.
 class staging_pool {
  public:
   static constexpr std::size_t small = 4 * 1024;
@@ -19,38 +22,52 @@ class staging_pool {
   staging_pool(const staging_pool&) = delete;
   staging_pool& operator=(const staging_pool&) = delete;
   ~staging_pool() {
-    for (auto* list : {&small_, &large_}) {
-      for (char* buffer : *list) std::free(buffer);
-    }
+    for (shelf* const each : {&small_, &large_}) each->shrink(each->buffers.size());
   }
 
   char* take(std::size_t size) {
-    auto& list = list_of(size);
-    if (list.empty()) {
+    shelf& from = shelf_of(size);
+    if (from.buffers.empty()) {
       void* const memory = std::malloc(size + slack);
       if (memory == nullptr) throw std::bad_alloc{};
       return static_cast<char*>(memory);
     }
-    char* const buffer = list.back();
-    list.pop_back();
+    char* const buffer = from.buffers.back();
+    from.buffers.pop_back();
+    from.spare = std::min(from.spare, from.buffers.size());
     return buffer;
   }
 
-  void give(char* buffer, std::size_t size) {
-    auto& list = list_of(size);
-    // A quarter of a MiB of small ones, a MiB of large ones: what a busy shard needs again at once.
-    if (list.size() < (size == small ? 64U : 16U)) {
-      list.push_back(buffer);
-    } else {
-      std::free(buffer);
+  void give(char* buffer, std::size_t size) { shelf_of(size).buffers.push_back(buffer); }
+
+  void trim() noexcept {
+    for (shelf* const each : {&small_, &large_}) {
+      each->shrink(each->spare);
+      each->spare = each->buffers.size();
     }
   }
 
- private:
-  std::vector<char*>& list_of(std::size_t size) noexcept { return size == small ? small_ : large_; }
+  [[nodiscard]] bool empty() const noexcept {
+    return small_.buffers.empty() && large_.buffers.empty();
+  }
 
-  std::vector<char*> small_;
-  std::vector<char*> large_;
+ private:
+  struct shelf {
+    std::vector<char*> buffers;
+    std::size_t spare = 0;  // the fewest that lay here since the last trim()
+
+    void shrink(std::size_t by) noexcept {
+      for (; by > 0; --by) {
+        std::free(buffers.back());
+        buffers.pop_back();
+      }
+    }
+  };
+
+  shelf& shelf_of(std::size_t size) noexcept { return size == small ? small_ : large_; }
+
+  shelf small_;
+  shelf large_;
 };
 
 }  // namespace nuncio::server

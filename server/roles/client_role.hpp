@@ -77,7 +77,8 @@ class client_role final : public role {
   // Removed from the index, in `sids_` until no shard can be staging messages for them.
   std::vector<removed> removed_;
   std::unique_ptr<publisher_rules> may_publish_;  // null: anything
-  // CONNECT's `version:lang:name`, as logs show it; not a std::string, which takes 32 bytes of each.
+  // CONNECT's `version:lang:name`, as logs show it; not a std::string, which takes 32 bytes of
+  // each.
   std::unique_ptr<char[]> title_;
 
   std::chrono::steady_clock::time_point last_input_{};

@@ -3,6 +3,7 @@
 #include "net/load_meter.hpp"
 #include "net/outbound.hpp"
 #include "net/rate_limited.hpp"
+#include "net/staging.hpp"
 #include "net/timer_wheel.hpp"
 #include "seed.hpp"
 
@@ -186,6 +187,27 @@ TEST_CASE("outbound queue: dropping closes it and leaves nothing") {
   CHECK(q.bytes == 0);
   chunk::free_all(dropped);
   CHECK(q.drop() == nullptr);
+}
+
+TEST_CASE(
+    "staging pool: keeps what batches need again, frees what nobody needed between two trims") {
+  staging_pool pool;
+  std::vector<char*> taken;
+  for (int i = 0; i < 100; ++i) taken.push_back(pool.take(staging_pool::large));
+  for (char* const buffer : taken) pool.give(buffer, staging_pool::large);
+  pool.trim();  // all were in use since the last one
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 10; ++i) {
+      char* const buffer = pool.take(staging_pool::large);
+      CHECK(std::find(taken.begin(), taken.end(), buffer) != taken.end());
+      buffer[staging_pool::large + staging_pool::slack - 1] = 'x';
+      pool.give(buffer, staging_pool::large);
+    }
+    pool.trim();
+    CHECK_FALSE(pool.empty());
+  }
+  pool.trim();
+  CHECK(pool.empty());
 }
 
 TEST_CASE("load meter: two busy windows in a row saturate, an idle one or silence ends it") {
