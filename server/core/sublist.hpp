@@ -46,9 +46,7 @@ class sublist {
              Visit&& visit) const {
     const auto each = [&visit](target_list::ref word) { target_list::for_each(word, visit); };
     if (const auto word = exact_.find(hash, who.id, subject)) each(word);
-    if (!who.wildcards.empty() && protocol::has_only_full_tokens(subject)) {
-      who.wildcards.match(subject, each);
-    }
+    if (!who.wildcards.empty()) who.wildcards.match(subject, each);
   }
 
   [[nodiscard]] std::uint64_t stamp(stamps::place at) const noexcept { return stamps_.read(at); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "epochs.hpp"
+#include "hash.hpp"
 #include "subscription.hpp"
 
 #include <atomic>
@@ -58,10 +59,10 @@ void destroy(ref word) noexcept;
                                  std::uint32_t account,
                                  std::string_view subject) noexcept {
   if (is_array(word)) {
-    return as_array(word)->account == account && as_array(word)->subject() == subject;
+    return as_array(word)->account == account && same_bytes(as_array(word)->subject(), subject);
   }
   const auto* const sub = as_single(word);
-  return sub->account == account && sub->subject() == subject;
+  return sub->account == account && same_bytes(sub->subject(), subject);
 }
 
 [[nodiscard]] inline std::string_view subject_of(ref word) noexcept {

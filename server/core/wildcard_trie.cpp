@@ -1,7 +1,5 @@
 #include "wildcard_trie.hpp"
 
-#include "hash.hpp"
-
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -68,14 +66,6 @@ std::uint64_t wildcard_trie::hash(std::string_view token) const noexcept {
   return hash_bytes(token, seed_);
 }
 
-wildcard_trie::node* wildcard_trie::find_child(const node& parent, std::string_view token) const {
-  if (parent.children.empty()) return nullptr;
-  return reinterpret_cast<node*>(
-      parent.children.find(hash(token), [token](slot_table::payload child) {
-        return reinterpret_cast<node*>(child)->token() == token;
-      }));
-}
-
 wildcard_trie::node* wildcard_trie::add_child(node& parent,
                                               std::string_view token,
                                               epoch_member& epoch) {
@@ -87,7 +77,7 @@ wildcard_trie::node* wildcard_trie::add_child(node& parent,
     }
     return star;
   }
-  if (node* const child = find_child(parent, token)) return child;
+  if (node* const child = find_child(parent, token, hash(token))) return child;
   node* const child = make_node(token);
   const auto hash_of = [this](slot_table::payload p) {
     return hash(reinterpret_cast<node*>(p)->token());
@@ -123,8 +113,8 @@ bool wildcard_trie::remove_below(node& parent,
   const auto dot = rest.find('.');
   const auto token = rest.substr(0, dot);
   const bool is_star = token == "*";
-  node* const child =
-      is_star ? parent.star.load(std::memory_order_relaxed) : find_child(parent, token);
+  node* const child = is_star ? parent.star.load(std::memory_order_relaxed)
+                              : find_child(parent, token, hash(token));
   const bool last = dot == std::string_view::npos
                         ? remove_target(child->here, sub, epoch)
                         : remove_below(*child, rest.substr(dot + 1), sub, epoch);

@@ -1,6 +1,7 @@
 #include "core/permissions.hpp"
 #include "shard.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -117,23 +118,31 @@ void shard::build(match_entry& entry,
                   std::string_view subject,
                   const sublist::key& key) {
   entry.stamp = make_plan(node_.index, who, subject, key, entry.to);
-  entry.prefixes.clear();
+  std::size_t size = 0;
   const auto prepare = [&](target& t) {
     if ((t.flags & receiver::takes_itself) != 0) return;
     t.to = &outlet_of(connection_of(t));
-    t.prefix_offset = static_cast<std::uint32_t>(entry.prefixes.size());
-    const auto sid = t.sub->sid();
-    entry.prefixes += prefix_verb;
-    entry.prefixes += subject;
-    entry.prefixes += ' ';
-    entry.prefixes += sid;
-    entry.prefixes += ' ';
-    t.prefix_size = static_cast<std::uint32_t>(entry.prefixes.size()) - t.prefix_offset;
+    t.prefix_offset = static_cast<std::uint32_t>(size);
+    t.prefix_size =
+        static_cast<std::uint32_t>(prefix_verb.size() + subject.size() + t.sub->sid().size() + 2);
+    size += t.prefix_size;
   };
   for (target& t : entry.to.plain) prepare(t);
   for (target& t : entry.to.members) prepare(t);
   // stage() copies in fixed steps and may read behind the last prefix.
-  entry.prefixes.append(staging_pool::slack, '\0');
+  entry.prefixes.resize(size + staging_pool::slack);
+  char* at = entry.prefixes.data();
+  const auto put = [&at](std::string_view text) { at = std::copy(text.begin(), text.end(), at); };
+  const auto render = [&](const target& t) {
+    if (t.prefix_size == 0) return;
+    put(prefix_verb);
+    put(subject);
+    *at++ = ' ';
+    put(t.sub->sid());
+    *at++ = ' ';
+  };
+  for (const target& t : entry.to.plain) render(t);
+  for (const target& t : entry.to.members) render(t);
 }
 
 void shard::use_outlets(const match_entry& entry, int by) noexcept {
