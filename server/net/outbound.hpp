@@ -48,6 +48,7 @@ struct outbound_queue {
   bool closing = false;      ///< nothing is added any more; the connection ends when it is empty
   bool closed = false;       ///< nothing is added nor sent any more
   bool overflowed = false;   ///< it is closed because max_pending was exceeded
+  bool broken = false;       ///< it is closed because sending failed
   chunk* head = nullptr;
   chunk* tail = nullptr;
   std::uint64_t bytes = 0;  ///< queued, and in the hands of whoever sends

@@ -155,6 +155,12 @@ class shard {
   void give_back(outlet& o);
   void release_loose();
   void flush(outlet& o);
+  void send_staged(connection& c,
+                   std::unique_lock<std::mutex>& held,
+                   const iovec* pieces,
+                   std::size_t count,
+                   std::size_t total);
+  void ask_owner(connection& c);
   void append(connection& c,
               std::unique_lock<std::mutex>& held,
               const iovec* pieces,

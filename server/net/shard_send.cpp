@@ -17,6 +17,9 @@ constexpr std::size_t most_staged = 16 * 1024 * 1024;
 // Who sends stops after this much and leaves the rest to a write-ready event.
 constexpr std::size_t most_sent_at_once = 1024 * 1024;
 constexpr std::size_t pieces_at_once = 64;
+// With more receivers in a batch, those of other shards are left to their owners: sending is what
+// the other cores can share.
+constexpr std::size_t most_foreign_sends = 64;
 // Chunks start small, since most queues hold one batch for a moment.
 constexpr std::size_t first_chunk = 512;
 constexpr std::size_t next_chunk = 16 * 1024;
@@ -169,42 +172,72 @@ void shard::flush(outlet& o) {
     if (!queue.closed && !queue.closing) {
       queue.out_messages += messages;
       queue.out_bytes += total;
-      if (queue.owner != this || queue.sending || !queue.empty() ||
+      const bool may_send =
+          queue.owner == this || (c.stream_->is_direct() && dirty_.size() <= most_foreign_sends);
+      if (!may_send || queue.sending || !queue.empty() ||
           total > static_cast<std::uint64_t>(node_.opts.max_pending)) {
         append(c, held, pieces, count, total);
       } else {
-        queue.sending = true;
-        held.unlock();
-        const auto sent = c.stream_->write(pieces, count);
-        chunk* rest = nullptr;
-        if (sent.size != total && sent.state != stream::status::failed) {
-          rest = chunk::make(pieces, count, sent.size, next_chunk, now_);
-        }
-        held.lock();
-        queue.sending = false;
-        if (sent.state == stream::status::failed) {
-          chunk* const dropped = queue.drop();
-          held.unlock();
-          chunk::free_all(dropped);
-          give_up(c, close_reason::io_error);
-        } else if (queue.closed) {
-          held.unlock();
-          chunk::free_all(rest);  // another shard has found it too slow meanwhile
-        } else if (rest != nullptr) {
-          const auto size = rest->unsent();
-          queue.put_back(rest, rest);
-          queue.bytes += size;
-          pressure_ = std::max(pressure_, queue.bytes);
-          queue.wait_armed = true;
-          held.unlock();
-          arm_writable(c);
-        } else if (!queue.empty()) {
-          send_queued(c, held);  // another shard has appended meanwhile
-        }
+        send_staged(c, held, pieces, count, total);
       }
     }
   }
   o.pieces.clear();
+}
+
+// Sends right from the staging. Under the lock, which is free again afterwards.
+void shard::send_staged(connection& c,
+                        std::unique_lock<std::mutex>& held,
+                        const iovec* pieces,
+                        std::size_t count,
+                        std::size_t total) {
+  auto& queue = c.queue;
+  queue.sending = true;
+  held.unlock();
+  const auto sent = c.stream_->write(pieces, count);
+  const bool failed = sent.state == stream::status::failed;
+  chunk* rest = nullptr;
+  if (sent.size != total && !failed) {
+    rest = chunk::make(pieces, count, sent.size, next_chunk, now_);
+  }
+  held.lock();
+  queue.sending = false;
+  if (queue.closed) {
+    held.unlock();
+    chunk::free_all(rest);  // another shard has found it too slow meanwhile
+    return;
+  }
+  chunk* const dropped = failed ? queue.drop() : nullptr;
+  if (failed) queue.broken = true;
+  if (rest != nullptr) {
+    const auto size = rest->unsent();
+    queue.put_back(rest, rest);
+    queue.bytes += size;
+    pressure_ = std::max(pressure_, queue.bytes);
+  }
+  if (queue.owner != this) {
+    if (failed || queue.closing || !queue.empty()) ask_owner(c);
+    held.unlock();
+  } else if (failed) {
+    held.unlock();
+    give_up(c, close_reason::io_error);
+  } else if (rest != nullptr) {
+    queue.wait_armed = true;
+    held.unlock();
+    arm_writable(c);
+  } else if (!queue.empty() || queue.closing) {
+    send_queued(c, held);  // another shard has appended meanwhile
+  } else {
+    held.unlock();
+  }
+  chunk::free_all(dropped);
+}
+
+// Under the lock: its owner is to look at the queue.
+void shard::ask_owner(connection& c) {
+  if (std::exchange(c.queue.look_posted, true)) return;
+  looks_[c.queue.owner->index()].push_back(c.id);
+  have_looks_ = true;
 }
 
 // Under the lock, which is free again afterwards.
@@ -231,10 +264,7 @@ void shard::append(connection& c,
     queue.overflowed = true;
     chunk* const dropped = queue.drop();
     const bool own = queue.owner == this;
-    if (!own && !std::exchange(queue.look_posted, true)) {
-      looks_[queue.owner->index()].push_back(c.id);
-      have_looks_ = true;
-    }
+    if (!own) ask_owner(c);
     held.unlock();
     chunk::free_all(dropped);
     if (own) give_up(c, close_reason::slow_pending);
@@ -245,9 +275,7 @@ void shard::append(connection& c,
   } else if (queue.owner == this) {
     send_queued(c, held);
   } else {
-    queue.look_posted = true;
-    looks_[queue.owner->index()].push_back(c.id);
-    have_looks_ = true;
+    ask_owner(c);
     held.unlock();
   }
 }
@@ -356,6 +384,7 @@ void shard::look_at(connection& c) {
   if (queue.closed) {
     held.unlock();
     if (queue.overflowed) give_up(c, close_reason::slow_pending);
+    if (queue.broken) give_up(c, close_reason::io_error);
     return;
   }
   if (queue.wait_armed || queue.sending) return;
@@ -375,9 +404,7 @@ void shard::settle_spent() {
     }
     const std::scoped_lock held(of->queue.lock);
     of->queue.exhausted.push_back({sub, sid_hash});  // rare enough to allocate under the lock
-    if (of->queue.closed || std::exchange(of->queue.look_posted, true)) continue;
-    looks_[of->queue.owner->index()].push_back(of->id);
-    have_looks_ = true;
+    if (!of->queue.closed) ask_owner(*of);
   }
 }
 

@@ -12,9 +12,10 @@
 #include <string_view>
 #include <utility>
 
-// The rules of a connection's outbound queue, on the real queue: foreign shards append, its owner
-// sends, the peer takes what it likes. At every unlock the queue is empty, or somebody is bound to
-// send what is in it, or it is closed; and what arrives is each producer's bytes in order.
+// The rules of a connection's outbound queue, on the real queue: foreign shards append or send by
+// themselves, its owner sends what is left, the connection moves to another owner now and then, the
+// peer takes what it likes. At every unlock the queue is empty, or somebody is bound to send what
+// is in it, or it is closed; and what arrives is each producer's bytes in order.
 namespace {
 
 using nuncio::server::chunk;
@@ -26,8 +27,10 @@ using nuncio::test::until;
 
 enum class rule : std::uint8_t {
   as_is,
-  decide_early,     // whether to post a look is decided before the chunk is made
-  send_when_closed  // who comes back from sending doesn't look at `closed`
+  decide_early,      // whether to post a look is decided before the chunk is made
+  send_when_closed,  // who comes back from sending doesn't look at `closed`
+  forget_the_rest,   // a foreign shard puts back what the socket didn't take, and says nothing
+  owner_at_once,     // who gives a connection away makes the other one its owner
 };
 
 struct scene {
@@ -39,7 +42,12 @@ struct scene {
   std::mt19937_64 random;
   const rule r;
   outbound_queue queue;
-  int looks = 0;  // mail to the owner
+  static constexpr int nobody = -1;
+  int owner = 0;          // what queue.owner says: 0, 1, or nobody while it moves
+  int here = 0;           // in whose books the connection is
+  int adopt = nobody;     // who has mail to take it over
+  int moves = 0;          // left
+  int looks[2] = {0, 0};  // mail to each
   int broken = 0;
   int producers = 0;
   std::size_t limit = 1'000'000;
@@ -81,6 +89,30 @@ actor producer(scene& s, char who, int count) {
     co_await step{};
     // lock
     if (q.closed) break;
+    if (q.empty() && !q.sending && s.random() % 2 == 0) {
+      q.sending = true;
+      s.unlock();
+      co_await step{};
+      const std::size_t taken = s.random() % (text.size() + 1);
+      s.wire.append(text, 0, taken);
+      co_await step{};
+      // lock
+      q.sending = false;
+      if (taken != text.size() && !q.closed) {
+        chunk* const rest = chunk::make(&one, 1, taken, 8, {});
+        q.put_back(rest, rest);
+        q.bytes += rest->unsent();
+      }
+      const bool asks = !q.closed && !q.empty() && s.r != rule::forget_the_rest &&
+                        !std::exchange(q.look_posted, true);
+      const int whom = s.owner;
+      s.unlock();
+      if (asks) {
+        co_await step{};
+        ++s.looks[whom];
+      }
+      continue;
+    }
     bool needs_look = !q.sending && !q.wait_armed && !q.look_posted;
     if (!q.append_to_tail(&one, 1, text.size())) {
       s.unlock();
@@ -100,26 +132,48 @@ actor producer(scene& s, char who, int count) {
     } else if (needs_look) {
       q.look_posted = true;
     }
+    const int whom = s.owner;
     s.unlock();
     if (needs_look && !s.dropped) {
       co_await step{};  // mail goes out at the end of the batch
-      ++s.looks;
+      ++s.looks[whom];
     }
   }
   --s.producers;
 }
 
-actor owner(scene& s) {
+actor owner(scene& s, int me) {
   auto& q = s.queue;
   for (;;) {
-    co_await until([&] { return q.wait_armed || s.looks > 0 || s.producers == 0; });
+    const auto writable = [&s, &q, me] { return q.wait_armed && s.here == me; };
+    const auto may_move = [&s, me] { return s.here == me && s.moves > 0 && s.producers > 0; };
+    co_await until([&] {
+      return writable() || s.looks[me] > 0 || s.adopt == me || may_move() ||
+             (s.producers == 0 && s.here != scene::nobody);
+    });
     // lock
-    if (q.wait_armed && (s.looks == 0 || s.random() % 2 == 0)) {
+    if (writable() && (s.looks[me] == 0 || s.random() % 2 == 0)) {
       q.wait_armed = false;
-    } else if (s.looks > 0) {
-      --s.looks;
+    } else if (s.looks[me] > 0) {
+      --s.looks[me];
+      if (s.here != me) continue;  // mail about a connection that isn't there is dropped
       q.look_posted = false;
-      if (q.wait_armed) continue;
+      if (q.wait_armed || q.sending) continue;
+    } else if (s.adopt == me) {
+      s.adopt = scene::nobody;
+      s.here = s.owner = me;
+      if (s.r != rule::owner_at_once) q.look_posted = false;
+      if (q.wait_armed || q.sending) continue;
+    } else if (may_move()) {
+      --s.moves;
+      if (q.wait_armed || q.sending || q.closed) continue;
+      s.here = scene::nobody;
+      s.owner = s.r == rule::owner_at_once ? 1 - me : scene::nobody;
+      if (s.r != rule::owner_at_once) q.look_posted = true;
+      s.unlock();
+      co_await step{};
+      s.adopt = 1 - me;
+      continue;
     } else {
       co_return;
     }
@@ -186,10 +240,12 @@ counts play(rule r, std::uint64_t seed, int orders, std::size_t limit) {
     scene s(seed + static_cast<std::uint64_t>(i), r);
     s.limit = limit;
     s.producers = 2;
+    s.moves = 4;
     interleave order(seed + static_cast<std::uint64_t>(i));
     order.add(producer(s, 'a', per_producer));
     order.add(producer(s, 'b', per_producer));
-    order.add(owner(s));
+    order.add(owner(s, 0));
+    order.add(owner(s, 1));
     order.run();
     out.broken += s.broken != 0 ? 1 : 0;
     out.stuck += !s.dropped && !s.queue.empty() ? 1 : 0;
@@ -224,4 +280,7 @@ TEST_CASE("outbound model: the model is sharp: each rule left out is found") {
   CHECK(early.broken > 0);
   CHECK(early.wrong > 0);  // messages that never left
   CHECK(play(rule::send_when_closed, seed, 20'000, 10).broken > 0);
+  CHECK(play(rule::forget_the_rest, seed, 20'000, 1'000'000).broken > 0);
+  const auto at_once = play(rule::owner_at_once, seed, 20'000, 1'000'000);
+  CHECK(at_once.broken + at_once.stuck + at_once.wrong > 0);
 }
