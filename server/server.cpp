@@ -1,3 +1,4 @@
+#include "net/balancing.hpp"
 #include "net/listener.hpp"
 #include "net/shard.hpp"
 #include "roles/client_role.hpp"
@@ -86,11 +87,18 @@ void node::last_one_left() noexcept {
 
 struct server::running {
   running(options settings, log_sink& log)
-      : shared(std::move(settings), log, random_seed()), accept(shared), system(shared) {}
+      : shared(std::move(settings), log, random_seed()),
+        accept(shared),
+        system(shared),
+        balance(shared) {
+    const bool by_load = shared.opts.shards == 0 || shared.opts.shuffle_interval.count() > 0;
+    if (by_load && shared.shards.size() > 1) shared.wake_balancing = [this] { balance.wake(); };
+  }
 
   node shared;
   listener accept;
   internal_role system;
+  balancing balance;
   bool started = false;
 };
 
@@ -104,7 +112,7 @@ server::~server() {
 }
 
 void server::start() {
-  auto& [shared, accept, system, started] = *running_;
+  auto& [shared, accept, system, balance, started] = *running_;
   accept.open();
   shared.info.port = accept.port();
   system.subscribe();
@@ -114,9 +122,10 @@ void server::start() {
 }
 
 void server::stop() {
-  auto& [shared, accept, system, started] = *running_;
+  auto& [shared, accept, system, balance, started] = *running_;
   if (!std::exchange(started, false)) return;
   accept.close();
+  balance.stop();
   for (const auto& each : shared.shards) each->request_stop();
   for (const auto& each : shared.shards) each->join();
 }
@@ -156,6 +165,7 @@ stats server::statistics() const {
     add(out.slow_consumers, from.slow_consumers);
     add(out.stale_connections, from.stale_connections);
     add(out.stalled_producers, from.stalled_producers);
+    add(out.moved_connections, from.moved_connections);
   }
   out.connections = shared.connections.load(std::memory_order_relaxed);
   out.subscriptions = shared.global.subscriptions.load(std::memory_order_relaxed);

@@ -40,7 +40,7 @@ connection::connection(shard& owner,
                        std::uint64_t cid,
                        std::unique_ptr<stream> bytes,
                        boost::asio::ip::tcp::endpoint peer)
-    : receiver(cid), home_(owner), stream_(std::move(bytes)), peer_(std::move(peer)) {
+    : receiver(cid), home_(&owner), stream_(std::move(bytes)), peer_(std::move(peer)) {
   queue.owner = &owner;
 }
 
@@ -49,11 +49,11 @@ connection::~connection() {
 }
 
 void connection::send(std::string_view bytes) {
-  home_.stage_bytes(*this, bytes);
+  home().stage_bytes(*this, bytes);
 }
 
 void connection::send_pong() {
-  home_.stage_pong(*this);
+  home().stage_pong(*this);
 }
 
 protocol::flow connection::fail(protocol::errc code) {
@@ -85,37 +85,38 @@ protocol::flow connection::fail(protocol::errc code) {
 void connection::end(close_reason reason) {
   if (reason_) return;
   reason_ = reason;
-  home_.begin_end(*this);
+  home().begin_end(*this);
 }
 
 void connection::resume() {
-  home_.resume(*this);
+  home().resume(*this);
 }
 
 void connection::set_timer(std::chrono::milliseconds delay) {
-  home_.set_timer(*this, delay);
+  home().set_timer(*this, delay);
 }
 
 void connection::on_readable(bool) {
+  shard& here = home();  // serving may give this connection away
   --waits_;
-  home_.enter();
+  here.enter();
   if (over_) {
-    home_.retire_when_idle(*this);
+    here.retire_when_idle(*this);
   } else if (!is_ending()) {
-    home_.serve(*this);
+    here.serve(*this);
   }
-  home_.end_batch();
+  here.end_batch();
 }
 
 void connection::on_writable(bool) {
   --waits_;
-  home_.enter();
+  home().enter();
   if (over_) {
-    home_.retire_when_idle(*this);
+    home().retire_when_idle(*this);
   } else {
-    home_.on_writable(*this);
+    home().on_writable(*this);
   }
-  home_.end_batch();
+  home().end_batch();
 }
 
 }  // namespace nuncio::server

@@ -12,6 +12,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -57,7 +58,12 @@ class connection final : public receiver, private stream_events {
   /// on_timer() is called once, up to a tick late; a second call replaces the first.
   void set_timer(std::chrono::milliseconds delay);
 
-  [[nodiscard]] shard& home() const noexcept { return home_; }
+  /// Its shard, on that shard's thread.
+  [[nodiscard]] shard& home() const noexcept { return *home_.load(std::memory_order_relaxed); }
+  /// Any shard may ask it of itself.
+  [[nodiscard]] bool is_at(const shard& here) const noexcept {
+    return home_.load(std::memory_order_relaxed) == &here;
+  }
   [[nodiscard]] const boost::asio::ip::tcp::endpoint& peer() const noexcept { return peer_; }
   [[nodiscard]] role& meaning() const noexcept { return *role_; }
   [[nodiscard]] bool is_ending() const noexcept { return reason_.has_value(); }
@@ -70,7 +76,9 @@ class connection final : public receiver, private stream_events {
   void on_readable(bool aborted) override;
   void on_writable(bool aborted) override;
 
-  shard& home_;
+  static constexpr std::uint8_t stays = 0xff;
+
+  std::atomic<shard*> home_;  // null while it moves
   std::unique_ptr<role> role_;
   std::unique_ptr<stream> stream_;
   outlet* own_outlet_ = nullptr;
@@ -82,10 +90,12 @@ class connection final : public receiver, private stream_events {
   kept_input kept_;
   boost::asio::ip::tcp::endpoint peer_;
   std::optional<close_reason> reason_;
-  std::uint8_t waits_ = 0;  // pending waits of the stream, which must end before we do
+  std::uint8_t move_to_ = stays;  // a shard's index
+  std::uint8_t waits_ = 0;        // pending waits of the stream, which must end before we do
   bool suspended_ = false;
   bool over_ = false;            // off the shard's books
   bool in_blocked_ = false;      // in the shard's list of those whose queue is checked each tick
+  std::uint64_t read_ = 0;       // bytes since the last census
   std::uint16_t paused_ms_ = 0;  // in the second that began at pause_second_
   std::uint32_t pause_second_ = 0;
 };

@@ -74,6 +74,16 @@ void input_buffer::keep(kept_input& kept, char* data, std::size_t count) {
   kept.size = static_cast<std::uint32_t>(count);
 }
 
+void input_buffer::detach(kept_input& kept) {
+  if (kept.size == 0) {
+    const auto needed = kept.needed;
+    drop(kept);
+    kept.needed = needed;
+  } else if (kept.capacity == 0) {
+    move_to_block(kept, kept.size);
+  }
+}
+
 void input_buffer::drop(kept_input& kept) noexcept {
   if (holder_ == &kept) holder_ = nullptr;
   if (kept.capacity != 0) {

@@ -35,6 +35,8 @@ class input_buffer {
   space prepare(kept_input& kept);
   /// Keeps `count` bytes at `data`, which lie where prepare() said, or in the kept block.
   void keep(kept_input& kept, char* data, std::size_t count);
+  /// Makes what is kept independent of this buffer, so that another one can go on with it.
+  void detach(kept_input& kept);
   /// Nothing is kept any more. A block stays readable until recycle().
   void drop(kept_input& kept) noexcept;
   /// The batch has ended: nobody looks at dropped blocks any more.

@@ -46,6 +46,9 @@ struct node {
   /// What the client with this id at this address is told.
   [[nodiscard]] protocol::server_info info_for(std::uint64_t cid,
                                                const boost::asio::ip::tcp::endpoint& peer) const;
+  /// A shard is busy, or has connections though it isn't the first. Empty if there is nothing to
+  /// balance; any shard.
+  std::function<void()> wake_balancing;
   /// The last connection has ended; any shard.
   void last_one_left() noexcept;
 

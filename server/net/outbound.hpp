@@ -41,7 +41,7 @@ struct chunk {
 /// made outside of the lock is appended only after deciding anew.
 struct outbound_queue {
   std::mutex lock;
-  shard* owner = nullptr;
+  shard* owner = nullptr;    ///< nobody while the connection moves
   bool sending = false;      ///< somebody has the right to send and holds what was at the head
   bool wait_armed = false;   ///< the owner waits for writability
   bool look_posted = false;  ///< mail to the owner is under way

@@ -240,6 +240,8 @@ void shard::on_tick() {
   forget_stale();
   input_.trim();
   pool_.trim();
+  const bool spread = index_ != 0 && !connections_.empty();
+  if (node_.wake_balancing && (spread || load_.saturated(now_))) node_.wake_balancing();
   end_batch();
   arm_tick();
 }
@@ -279,6 +281,7 @@ void shard::request_stop() {
 void shard::enter_lame_duck() {
   boost::asio::post(io_, [this] {
     enter();
+    in_lame_duck_ = true;
     for (auto& [cid, c] : connections_) {
       if (!c->is_ending()) c->role_->on_lame_duck();
     }
@@ -330,6 +333,8 @@ void shard::begin_stop() {
 
 void shard::end_loop_if_done() {
   if (!stopping_ || !connections_.empty()) return;
+  int arriving = 0;
+  if (!arriving_.compare_exchange_strong(arriving, loop_ended) && arriving != loop_ended) return;
   work_.reset();
   ticker_.cancel();
   stop_timer_.cancel();

@@ -21,6 +21,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,7 @@ struct alignas(64) shard_counters {
   using counter = std::atomic<std::uint64_t>;
   counter in_messages{0}, in_bytes{0}, out_messages{0}, out_bytes{0};
   counter connections{0}, slow_consumers{0}, stale_connections{0}, stalled_producers{0};
+  counter moved_connections{0};
 
   static void add(counter& c, std::uint64_t n) noexcept {
     c.store(c.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
@@ -72,6 +74,15 @@ class shard {
   void adopt(int descriptor, boost::asio::ip::tcp::endpoint peer);
   /// Any thread. Takes over a stream that is open and whose waits complete on io().
   void adopt(std::unique_ptr<stream> bytes, boost::asio::ip::tcp::endpoint peer);
+  /// Any thread. These connections, or all, go to another shard as soon as they can; one that ends,
+  /// or waits for something here, stays.
+  void request_move(std::vector<std::uint64_t> cids, shard& to);
+  void request_move_all(shard& to);
+  /// Any thread. Counts anew what each connection reads.
+  void begin_census();
+  /// Any thread. Moves the connections that have read half of all bytes since the census; calls
+  /// `chosen` with them, on this shard's thread.
+  void request_split(shard& to, std::function<void(std::vector<std::uint64_t>)> chosen);
   /// Any thread.
   [[nodiscard]] const load_meter& load() const noexcept { return load_; }
   /// Any thread.
@@ -126,6 +137,13 @@ class shard {
   bool take_input(connection& c, char* data, std::size_t size);
   void go_on_reading(connection& c, stream::status state);
   void pause(connection& c);
+
+  // Moving.
+  void ask_to_move(connection& c, shard& to);
+  [[nodiscard]] std::vector<std::uint64_t> busier_half() const;
+  bool hand_over(connection& c);
+  bool expect_arrival() noexcept;
+  void take_over(connection& c, bool timed, std::uint64_t ticks);
 
   // Matching.
   const match_entry& find_targets(const account& who,
@@ -204,6 +222,10 @@ class shard {
   boost::asio::steady_timer ticker_{io_};
   bool ticking_ = false;
   bool stopping_ = false;
+  bool in_lame_duck_ = false;
+  // Connections on their way here, which the loop must outlive.
+  static constexpr int loop_ended = -1;
+  std::atomic<int> arriving_{0};
   boost::asio::steady_timer stop_timer_{io_};
   std::chrono::milliseconds lame_duck_pause_{0};
   timer_wheel wheel_;

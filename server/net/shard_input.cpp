@@ -22,6 +22,7 @@ constexpr milliseconds pause_budget{50};  // each second
 }  // namespace
 
 void shard::serve(connection& c) {
+  if (c.move_to_ != connection::stays && hand_over(c)) return;
   const auto in = input_.prepare(c.kept_);
   const auto got = c.stream_->read(in.free);
   switch (got.state) {
@@ -34,6 +35,7 @@ void shard::serve(connection& c) {
     default:
       break;
   }
+  c.read_ += got.size;
   if (take_input(c, in.begin, c.kept_.size + got.size)) go_on_reading(c, got.state);
 }
 

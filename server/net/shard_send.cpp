@@ -27,7 +27,7 @@ constexpr std::size_t next_chunk = 16 * 1024;
 }  // namespace
 
 outlet& shard::outlet_of(connection& c) {
-  const bool own = &c.home() == this;
+  const bool own = c.is_at(*this);
   if (own && c.own_outlet_ != nullptr) return *c.own_outlet_;
   outlet** slot = own ? &c.own_outlet_ : &foreign_outlets_[c.id];
   if (*slot != nullptr) return **slot;
@@ -398,7 +398,7 @@ void shard::note_spent(connection& of, subscription* sub) {
 // Only its owner removes a subscription whose limit is reached.
 void shard::settle_spent() {
   for (const auto& [of, sub, sid_hash] : std::exchange(spent_, {})) {
-    if (&of->home() == this) {
+    if (of->is_at(*this)) {
       if (!of->over_) of->role_->on_exhausted(sub, sid_hash);
       continue;
     }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/asio/io_context.hpp>
+
 #include <sys/uio.h>
 
 #include <cstddef>
@@ -55,6 +57,12 @@ class stream {
   /// At most one wait of each kind at a time.
   virtual void wait_readable(stream_events& who) = 0;
   virtual void wait_writable(stream_events& who) = 0;
+  /// Waits that are pending complete as aborted.
+  virtual void cancel_waits() = 0;
+  /// The stream moves to another shard, with no wait pending: the old owner's thread calls
+  /// leave_loop(), then the new one's join_loop(). Writing goes on meanwhile, if it is `direct`.
+  virtual void leave_loop() = 0;
+  virtual void join_loop(boost::asio::io_context& loop) = 0;
   /// Ends both directions; pending waits complete as aborted, the descriptor stays open.
   virtual void shutdown() = 0;
 

@@ -89,10 +89,25 @@ void tcp_stream::wait_writable(stream_events& who) {
       [&who](const boost::system::error_code& failure) { who.on_writable(failure.failed()); });
 }
 
-void tcp_stream::shutdown() {
-  ::shutdown(descriptor_, SHUT_RDWR);
+void tcp_stream::cancel_waits() {
   boost::system::error_code ignored;
   socket_.cancel(ignored);
+}
+
+void tcp_stream::leave_loop() {
+  boost::system::error_code ignored;
+  socket_.release(ignored);  // off the old loop; the descriptor stays open and is still ours
+}
+
+void tcp_stream::join_loop(asio::io_context& loop) {
+  socket_ = socket(loop);
+  boost::system::error_code ignored;
+  socket_.assign(asio::ip::tcp::v6(), descriptor_, ignored);
+}
+
+void tcp_stream::shutdown() {
+  ::shutdown(descriptor_, SHUT_RDWR);
+  cancel_waits();
 }
 
 }  // namespace nuncio::server

@@ -47,6 +47,9 @@ class tcp_stream final : public stream {
   result write(const iovec* pieces, std::size_t count) override;
   void wait_readable(stream_events& who) override;
   void wait_writable(stream_events& who) override;
+  void cancel_waits() override;
+  void leave_loop() override;
+  void join_loop(boost::asio::io_context& loop) override;
   void shutdown() override;
   [[nodiscard]] bool is_direct() const noexcept override { return true; }
 

@@ -32,6 +32,11 @@ class timer_wheel {
     push(slots_[timer.due % slots_.size()], timer);
   }
 
+  /// Ticks until it fires; 0 if it isn't scheduled.
+  [[nodiscard]] std::uint64_t remaining(const wheel_timer& timer) const noexcept {
+    return timer.scheduled() ? timer.due - now_ : 0;
+  }
+
   /// One tick has passed: calls fire(wheel_timer&) for each timer that is due, unlinked before. It
   /// may schedule and unlink any timer.
   template <class Fire>

@@ -30,6 +30,7 @@ class client_role final : public role {
   void on_open() override;
   verdict on_input(std::string_view bytes) override;
   void on_timer() override;
+  [[nodiscard]] bool can_move() const override { return removed_.empty() && !waiting_; }
   void on_lame_duck() override;
   void on_close(close_reason reason) override;
   void deliver(const delivery& message, bool last) override;

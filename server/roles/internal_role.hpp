@@ -33,6 +33,7 @@ class internal_role final : public role, private receiver {
   void on_open() override {}
   verdict on_input(std::string_view) override { return {}; }
   void on_timer() override {}
+  [[nodiscard]] bool can_move() const override { return false; }
   void on_lame_duck() override {}
   void on_close(close_reason) override {}
   void on_exhausted(subscription*, std::uint32_t) override {}

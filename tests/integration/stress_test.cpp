@@ -553,7 +553,7 @@ std::chrono::milliseconds duration() {
   return std::chrono::milliseconds(given != nullptr ? std::atoi(given) * 1000 : 4000);
 }
 
-void run(unsigned shards) {
+void run(unsigned shards, std::chrono::milliseconds shuffle_interval = {}) {
   const auto seed = test::test_seed();
   INFO(test::seed_text(seed));
   CAPTURE(shards);
@@ -562,6 +562,7 @@ void run(unsigned shards) {
   settings.port = -1;
   settings.shards = shards;
   settings.write_deadline = std::chrono::seconds(60);
+  settings.shuffle_interval = shuffle_interval;
   server::server node(settings, log);
   node.start();
   world w(seed);
@@ -587,17 +588,23 @@ void run(unsigned shards) {
   CHECK_MESSAGE(missing == 0, "messages that no member of the steady group got");
   CHECK(published > 0);
   CHECK(node.statistics().slow_consumers == 0);
+  const auto moved = node.statistics().moved_connections;
+  CHECK((moved > 0) == (shuffle_interval.count() > 0));
   MESSAGE("shards ", shards, ": ", published, " published, ", w.delivered.load(), " delivered, ",
-          w.publishers.load(), " connections");
+          w.publishers.load(), " connections, ", moved, " moves");
 }
 
 // Messages go around from connection to connection, and nobody sends a PING: a message that stays
 // in its receiver's queue, with nobody to send it, stops the ring.
-void run_ring(unsigned shards, int hops, int in_flight) {
+void run_ring(unsigned shards,
+              int hops,
+              int in_flight,
+              std::chrono::milliseconds shuffle_interval = {}) {
   server::silent_log log;
   server::options settings;
   settings.port = -1;
   settings.shards = shards;
+  settings.shuffle_interval = shuffle_interval;
   server::server node(settings, log);
   node.start();
   constexpr std::size_t members = 7;
@@ -632,6 +639,10 @@ TEST_CASE("stress: three shards lose, double, reorder and delay nothing") {
   run(3);
 }
 
+TEST_CASE("stress: nor do they while connections change shards all the time") {
+  run(3, std::chrono::milliseconds(2));
+}
+
 TEST_CASE("stress: one shard loses, doubles, reorders and delays nothing") {
   run(1);
 }
@@ -640,4 +651,5 @@ TEST_CASE("stress: a message to an idle connection of another shard leaves at on
   run_ring(3, 10'000, 1);
   run_ring(3, 20'000, 5);
   run_ring(2, 5'000, 1);
+  run_ring(3, 20'000, 2, std::chrono::milliseconds(1));
 }

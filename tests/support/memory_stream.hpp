@@ -183,6 +183,22 @@ class memory_stream final : public server::stream {
       memory_peer::wake_writer(*state_, state_->shut);
     }
   }
+  void cancel_waits() override {
+    const std::scoped_lock held(state_->lock);
+    memory_peer::wake_reader(*state_, true);
+    memory_peer::wake_writer(*state_, true);
+  }
+  void leave_loop() override {
+    const std::scoped_lock held(state_->lock);
+    check_thread();
+    state_->owner = nullptr;
+    state_->thread = {};
+  }
+  void join_loop(boost::asio::io_context& loop) override {
+    const std::scoped_lock held(state_->lock);
+    check_thread();
+    state_->owner = &loop;
+  }
   void shutdown() override {
     const std::scoped_lock held(state_->lock);
     state_->shut = true;

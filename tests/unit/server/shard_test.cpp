@@ -215,6 +215,7 @@ class line_role final : public role {
     }
   }
   void on_timer() override {}
+  [[nodiscard]] bool can_move() const override { return true; }
   void on_lame_duck() override {}
   void on_close(close_reason) override {}
   void deliver(const delivery&, bool) override {}
@@ -239,6 +240,7 @@ class tap final : public role, public receiver {
   void on_open() override {}
   verdict on_input(std::string_view) override { return {}; }
   void on_timer() override {}
+  [[nodiscard]] bool can_move() const override { return true; }
   void on_lame_duck() override {}
   void on_close(close_reason) override {}
   void on_exhausted(subscription*, std::uint32_t) override {}

@@ -36,6 +36,9 @@ struct options {
   std::chrono::milliseconds lame_duck_duration = std::chrono::minutes(2);
   std::chrono::milliseconds lame_duck_grace_period = std::chrono::seconds(10);
 
+  /// For tests: connections change shards at random this often; 0: by load only.
+  std::chrono::milliseconds shuffle_interval{0};
+
   bool trace = false;               ///< log every operation
   std::size_t max_traced_size = 0;  ///< bytes of a payload in a trace; 0: all
 };

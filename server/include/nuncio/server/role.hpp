@@ -67,6 +67,8 @@ class role {
   virtual verdict on_input(std::string_view bytes) = 0;
   /// The timer that the role set has fired.
   virtual void on_timer() = 0;
+  /// False while it waits for something on its shard, so that its connection must stay there.
+  [[nodiscard]] virtual bool can_move() const = 0;
   /// The server is about to go: tell the peer, if it understands.
   virtual void on_lame_duck() = 0;
   /// The connection is over; give back subscriptions. Nothing more can be sent.

@@ -14,6 +14,7 @@ struct stats {
   std::uint64_t slow_consumers = 0;
   std::uint64_t stale_connections = 0;
   std::uint64_t stalled_producers = 0;  ///< pauses of a producer whose receivers lag
+  std::uint64_t moved_connections = 0;  ///< from one shard to another
   std::int64_t connections = 0;
   std::int64_t subscriptions = 0;
 };
