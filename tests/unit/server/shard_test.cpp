@@ -313,3 +313,64 @@ TEST_CASE("routing: a mapping renames what is published, and receivers see the n
   reader.send("PING\r\n");
   CHECK(reader.read_until("PONG\r\n") == "MSG new.a 1 1\r\nx\r\nMSG same 3 re 1\r\ny\r\nPONG\r\n");
 }
+
+TEST_CASE(
+    "moving: the conversation goes on where it was, on an owner-only stream, whoever publishes") {
+  world w(2);
+  memory_peer reader;
+  memory_peer writer;
+  w.greet(reader, 0, "SUB a 1\r\n");
+  w.greet(writer, 0);
+  std::string expected;
+  for (unsigned i = 0; i < 40; ++i) {
+    const auto body = std::to_string(i);
+    const auto text = "PUB a " + std::to_string(body.size()) + "\r\n" + body + "\r\n";
+    writer.send(text.substr(0, 1 + i % (text.size() - 1)));  // half an operation is kept
+    w.on_shard(i % 2, [](shard&) {});
+    w.shared.shards[i % 2]->request_move_all(*w.shared.shards[(i + 1) % 2]);
+    writer.send(text.substr(1 + i % (text.size() - 1)));
+    expected += "MSG a 1 " + std::to_string(body.size()) + "\r\n" + body + "\r\n";
+  }
+  writer.send("PING\r\n");
+  CHECK(writer.read_until("PONG\r\n") == "PONG\r\n");
+  CHECK(reader.read_until("39\r\n") == expected);
+  CHECK(reader.foreign_calls() == 0);
+  CHECK(writer.foreign_calls() == 0);
+  std::uint64_t moves = 0;
+  for (const auto& s : w.shared.shards) moves += s->counters().moved_connections.load();
+  CHECK(moves > 20);
+}
+
+TEST_CASE("moving: what is queued, and what its role has timed, comes along") {
+  options settings;
+  settings.ping_interval = std::chrono::milliseconds(200);
+  world w(2, settings);
+  memory_peer reader;
+  memory_peer writer;
+  w.greet(reader, 1, "SUB a 1\r\n");
+  w.greet(writer, 0);
+  reader.give_room(0);
+  writer.send("PUB a 2\r\nhi\r\nPING\r\n");
+  REQUIRE(!writer.read_until("PONG\r\n").empty());
+  CHECK(reader.wait_until_blocked());
+  w.shared.shards[1]->request_move_all(*w.shared.shards[0]);
+  w.on_shard(1, [](shard&) {});
+  reader.give_room(memory_peer::unlimited);
+  CHECK(reader.read_until("hi\r\n") == "MSG a 1 2\r\nhi\r\n");
+  w.shared.shards[1]->request_move_all(*w.shared.shards[0]);
+  CHECK(!reader.read_until("PING\r\n").empty());
+  CHECK(reader.foreign_calls() == 0);
+}
+
+TEST_CASE("moving: a connection on its way is ended, not lost, when the shards stop") {
+  for (int i = 0; i < 50; ++i) {
+    memory_peer peer;
+    {
+      world w(2);
+      w.greet(peer, 0);
+      w.shared.shards[0]->request_move_all(*w.shared.shards[1]);
+    }
+    std::string rest;
+    CHECK(peer.read_to_end(rest));
+  }
+}
