@@ -362,6 +362,31 @@ TEST_CASE("moving: what is queued, and what its role has timed, comes along") {
   CHECK(reader.foreign_calls() == 0);
 }
 
+TEST_CASE("moving: half an operation is kept apart from what its old shard reads meanwhile") {
+  world w(2);
+  memory_peer writer;
+  memory_peer other;
+  w.greet(writer, 0, "SUB a 1\r\n");  // connection 1
+  w.greet(other, 0);
+  writer.send("PUB a 5\r\nhel");
+  w.on_shard(0, [](shard&) {});
+  std::promise<void> blocked;
+  std::promise<void> go_on;
+  boost::asio::post(w.shared.shards[1]->io(), [&] {
+    blocked.set_value();
+    go_on.get_future().wait();
+  });
+  blocked.get_future().wait();
+  w.shared.shards[0]->request_move({1}, *w.shared.shards[1]);
+  for (int i = 0; i < 2; ++i) w.on_shard(0, [](shard&) {});  // it has been asked, and has left
+  other.send("PUB nobody 9\r\nxxxxxxxxx\r\nPING\r\n");
+  CHECK(!other.read_until("PONG\r\n").empty());
+  go_on.set_value();
+  writer.send("lo\r\n");
+  CHECK(writer.read_until("lo\r\n") == "MSG a 1 5\r\nhello\r\n");
+  CHECK(w.shared.shards[1]->counters().moved_connections.load() == 1);
+}
+
 TEST_CASE("moving: a connection on its way is ended, not lost, when the shards stop") {
   for (int i = 0; i < 50; ++i) {
     memory_peer peer;
