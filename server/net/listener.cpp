@@ -6,7 +6,6 @@
 #include <boost/asio/post.hpp>
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -68,6 +67,7 @@ void listener::open() {
     acceptor_.open(endpoint.protocol(), failure);
     if (failure) continue;
     acceptor_.set_option(asio::socket_base::reuse_address(true), ignored);
+    acceptor_.set_option(tcp::no_delay(true), ignored);  // accepted sockets inherit it
     if (endpoint.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(false), ignored);
     acceptor_.bind(endpoint, failure);
     if (!failure) acceptor_.listen(backlog, failure);
@@ -125,8 +125,6 @@ bool listener::accept_one() {
   const int descriptor = ::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&from),
                                    &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (descriptor < 0) return errno == ECONNABORTED || errno == EINTR;
-  const int on = 1;
-  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const auto peer = endpoint_of(from);
   const auto limit = node_.opts.max_connections;
   if (limit > 0 && node_.connections.load(std::memory_order_relaxed) >= limit) {
