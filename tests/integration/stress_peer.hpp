@@ -5,9 +5,6 @@
 #include <nuncio/protocol/message_parser.hpp>
 #include <nuncio/protocol/subject.hpp>
 
-#include <fcntl.h>
-#include <poll.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
