@@ -40,10 +40,12 @@ void check(const options& opts) {
                                 ") must not exceed max_pending (" +
                                 std::to_string(opts.max_pending) + ")");
   }
-  if (opts.ping_interval.count() <= 0)
+  if (opts.ping_interval.count() <= 0) {
     throw std::invalid_argument("ping_interval must be positive");
-  if (opts.write_deadline.count() <= 0)
+  }
+  if (opts.write_deadline.count() <= 0) {
     throw std::invalid_argument("write_deadline must be positive");
+  }
   if (opts.shards > epochs::max_members) {
     throw std::invalid_argument("shards must be at most " + std::to_string(epochs::max_members));
   }

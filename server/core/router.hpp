@@ -97,8 +97,9 @@ outcome deliver(const plan& to, const receiver* publisher, pick_random& random, 
     std::uint32_t at = size == 1 ? 0 : random.below(size);
     for (std::uint32_t tries = size; tries != 0; --tries) {
       const target& t = to.members[group.begin + at];
-      if (!is_echo(t) && !t.sub->owner->closed.load(std::memory_order_relaxed) && hand_over(t))
+      if (!is_echo(t) && !t.sub->owner->closed.load(std::memory_order_relaxed) && hand_over(t)) {
         break;
+      }
       if (++at == size) at = 0;
     }
   }

@@ -43,8 +43,9 @@ wildcard_trie::node* wildcard_trie::make_node(std::string_view token) {
   if (memory == nullptr) throw std::bad_alloc{};
   auto* const made = new (memory) node;
   made->token_size = static_cast<std::uint32_t>(token.size());
-  if (!token.empty())
+  if (!token.empty()) {
     std::memcpy(static_cast<char*>(memory) + sizeof(node), token.data(), token.size());
+  }
   return made;
 }
 
@@ -91,6 +92,8 @@ bool wildcard_trie::insert(subscription* sub, epoch_member& epoch) {
   const std::scoped_lock guard(lock_);
   node* at = root_;
   std::string_view rest = sub->subject();
+  // The table holds children as integers: the analyzer loses sight of them and sees a leak.
+  // NOLINTBEGIN(clang-analyzer-unix.Malloc)
   for (;;) {
     if (rest == ">") return add_target(at->full, sub, epoch);
     const auto dot = rest.find('.');
@@ -98,6 +101,7 @@ bool wildcard_trie::insert(subscription* sub, epoch_member& epoch) {
     if (dot == std::string_view::npos) return add_target(at->here, sub, epoch);
     rest.remove_prefix(dot + 1);
   }
+  // NOLINTEND(clang-analyzer-unix.Malloc)
 }
 
 bool wildcard_trie::remove(subscription* sub, epoch_member& epoch) {

@@ -138,7 +138,8 @@ bool listener::accept_one() {
 
 void listener::pause_accepting(int reason) {
   node_.log.write(log_level::error, std::string("Temporary Client Accept Error (") +
-                                        std::strerror(reason) + "), sleeping 1000ms");
+                                        std::generic_category().message(reason) +
+                                        "), sleeping 1000ms");
   retry_.expires_after(retry_after);
   retry_.async_wait([this](const boost::system::error_code& failure) {
     if (!failure) wait();

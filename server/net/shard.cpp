@@ -187,7 +187,8 @@ void shard::end_all() {
 void shard::finish(connection& c) {
   c.over_ = true;
   c.closed.store(true, std::memory_order_relaxed);
-  c.role_->on_close(*c.reason_);
+  // Only what end() has given a reason is finished.
+  c.role_->on_close(*c.reason_);  // NOLINT(bugprone-unchecked-optional-access)
   if (c.reason_ == close_reason::slow_pending || c.reason_ == close_reason::slow_write_deadline) {
     shard_counters::add(counters_.slow_consumers, 1);
   } else if (c.reason_ == close_reason::stale) {

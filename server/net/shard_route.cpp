@@ -68,8 +68,9 @@ outcome shard::publish(const account& who,
       }
     }
     stage(*t.to, {prefix + skip, t.prefix_size - skip}, tail);
-    if (last) [[unlikely]]
+    if (last) [[unlikely]] {
       note_spent(connection_of(t), t.sub);
+    }
   });
   shard_counters::add(counters_.out_messages, sent);
   shard_counters::add(counters_.out_bytes, sent * op.body.size());
@@ -177,8 +178,9 @@ void shard::stage(outlet& o, std::string_view prefix, std::string_view tail) {
   }
   const bool is_long = tail.size() >= lend_from;
   const std::size_t wanted = prefix.size() + (is_long ? 0 : tail.size());
-  if (o.capacity - o.size < wanted) [[unlikely]]
+  if (o.capacity - o.size < wanted) [[unlikely]] {
     make_room(o, wanted);
+  }
   char* to = o.data + o.size;
   // Both are short: whole steps of 32 bytes are quicker than exact sizes. The staging has slack,
   // the prefixes and the read buffer have padding.

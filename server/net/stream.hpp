@@ -22,7 +22,7 @@ class stream_events {
   stream_events() = default;
   stream_events(const stream_events&) = default;
   stream_events& operator=(const stream_events&) = default;
-  virtual ~stream_events() = default;
+  ~stream_events() = default;
 };
 
 /// A byte stream to a peer. Reading and writing never block.

@@ -110,8 +110,9 @@ bool client_role::may_publish(const protocol::ops::pub& op) {
 flow client_role::on_pub(const protocol::ops::pub& op) {
   active_ = true;
   const auto* const mapping = account_->mapping.load(std::memory_order_acquire);
-  if (mapping == nullptr) [[likely]]
+  if (mapping == nullptr) [[likely]] {
     return publish(op);
+  }
   std::string scratch;
   auto mapped = op;
   mapped.subject = mapping->map(op.subject, scratch);
@@ -216,8 +217,9 @@ flow client_role::on_unsub(const protocol::ops::unsub& op) {
 void client_role::on_exhausted(subscription* sub, std::uint32_t sid_hash) {
   if (!sids_.holds(sub, sid_hash) || !sub->is_linked()) return;
   if (!sub->exhausted()) return;
-  if (tracing_) [[unlikely]]
+  if (tracing_) [[unlikely]] {
     trace("<->", std::string("DELSUB ").append(sub->sid()));
+  }
   remove(sub);
 }
 
@@ -278,8 +280,9 @@ flow client_role::on_connect(std::string_view json) {
   asked.no_responders = no_responders_;
   asked.protocol = protocol_;
   if (!protocol::parse_connect(json, asked)) return on_error(errc::bad_arguments);
-  if (tracing_) [[unlikely]]
+  if (tracing_) [[unlikely]] {
     trace("<<-", "CONNECT [REDACTED]");
+  }
   if (connected_ && sids_.size() != 0) {
     // The reference forgets all subscriptions without a word.
     remove_all();
@@ -292,8 +295,9 @@ flow client_role::on_connect(std::string_view json) {
   verbose_ = asked.verbose;
   pedantic_ = asked.pedantic;
   if (asked.has_account) return connection_.fail(errc::authorization_violation);
-  if (asked.protocol < 0 || asked.protocol > 1)
+  if (asked.protocol < 0 || asked.protocol > 1) {
     return connection_.fail(errc::invalid_client_protocol);
+  }
   if (asked.no_responders && !asked.headers) return connection_.fail(errc::no_responders_headers);
   protocol_ = static_cast<std::uint8_t>(asked.protocol);
   no_responders_ = asked.no_responders;
@@ -327,17 +331,20 @@ flow client_role::on_ping() {
     suspended_ = true;
     return flow::again;
   }
-  if (tracing_) [[unlikely]]
+  if (tracing_) [[unlikely]] {
     trace("<<-", "PING");
+  }
   connection_.send_pong();
-  if (connected_ && !std::exchange(greeted_, true) && protocol_ >= 1)
+  if (connected_ && !std::exchange(greeted_, true) && protocol_ >= 1) {
     send_info(info_kind::answers_connect);
+  }
   return flow::go_on;
 }
 
 flow client_role::on_pong() {
-  if (tracing_) [[unlikely]]
+  if (tracing_) [[unlikely]] {
     trace("<<-", "PONG");
+  }
   if (pings_out_ != 0) last_rtt_ = connection_.home().now();
   pings_out_ = 0;
   return flow::go_on;

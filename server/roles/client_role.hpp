@@ -82,9 +82,9 @@ class client_role final : public role {
   // each.
   std::unique_ptr<char[]> title_;
 
-  std::chrono::steady_clock::time_point last_input_{};
-  std::chrono::steady_clock::time_point last_rtt_{};  // when a round trip was last measured
-  std::uint16_t last_slot_ = 0;                       // of the shard's match cache
+  std::chrono::steady_clock::time_point last_input_;
+  std::chrono::steady_clock::time_point last_rtt_;  // when a round trip was last measured
+  std::uint16_t last_slot_ = 0;                     // of the shard's match cache
   std::uint8_t pings_out_ = 0;
   std::uint8_t protocol_ = 0;
   bool verbose_ = true;  // as long as no CONNECT says otherwise

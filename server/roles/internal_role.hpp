@@ -21,6 +21,8 @@ namespace nuncio::server {
 class internal_role final : public role, private receiver {
  public:
   explicit internal_role(node& owner);
+  internal_role(const internal_role&) = delete;
+  internal_role& operator=(const internal_role&) = delete;
   ~internal_role() override;
 
   void subscribe();
