@@ -20,6 +20,7 @@ class balancing {
   explicit balancing(node& owner);
   balancing(const balancing&) = delete;
   balancing& operator=(const balancing&) = delete;
+  ~balancing() = default;
 
   /// Any shard's thread: a shard is busy, or connections are spread.
   void wake();
