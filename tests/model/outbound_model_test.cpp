@@ -109,7 +109,7 @@ actor producer(scene& s, char who, int count) {
       s.unlock();
       if (asks) {
         co_await step{};
-        ++s.looks[whom];
+        if (whom != scene::nobody) ++s.looks[whom];
       }
       continue;
     }
@@ -136,7 +136,7 @@ actor producer(scene& s, char who, int count) {
     s.unlock();
     if (needs_look && !s.dropped) {
       co_await step{};  // mail goes out at the end of the batch
-      ++s.looks[whom];
+      if (whom != scene::nobody) ++s.looks[whom];
     }
   }
   --s.producers;
