@@ -40,7 +40,7 @@ class connection final : public receiver, private stream_events {
              boost::asio::ip::tcp::endpoint peer);
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
-  ~connection();
+  virtual ~connection();
 
   // For roles.
 
