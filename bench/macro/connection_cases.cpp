@@ -16,6 +16,9 @@ namespace nuncio::bench {
 namespace {
 
 constexpr unsigned source_addresses = 200;
+// A server may send a new connection a PING after about two seconds: 10,000 of them are an event of
+// their own. This much later they are over.
+constexpr double first_pings_s = 2.6;
 
 unsigned source_of(std::size_t i) {
   return static_cast<unsigned>(i % source_addresses) + 1;
@@ -92,10 +95,9 @@ void run_idle(const options& o, result& into) {
   run_for(loop, one_second);
   const std::uint64_t rss_after = process_memory(o.pid).rss;
 
-  // A server may send a new connection a PING after about two seconds.
   measurement first_pings(o.pid);
   first_pings.start();
-  run_for(loop, to_ns(2.6));
+  run_for(loop, to_ns(first_pings_s));
   first_pings.stop();
   measurement idling(o.pid);
   idling.start();
@@ -117,9 +119,7 @@ void run_idle(const options& o, result& into) {
 void run_mixed(const options& o, result& into) {
   event_loop loop;
   const connections idle = open_idle(loop, o.port, o.count_or(10'000));
-  // A server may send a new connection a PING after about two seconds: 10,000 of them within the
-  // measurement would be noise.
-  run_for(loop, to_ns(2.6));
+  run_for(loop, to_ns(first_pings_s));
   workload work(loop, o);
   streams all(work, loop);
   all.add_receiver(o.port, "foo", 1);

@@ -74,7 +74,6 @@ balancer::sample balancing::take_sample() const {
 
 void balancing::carry_out(const balancer::action& what) {
   using kind = balancer::action::kind;
-  if (what.what == kind::none) return;
   shard& from = *node_.shards[what.from];
   shard& to = *node_.shards[what.to];
   switch (what.what) {

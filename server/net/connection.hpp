@@ -95,9 +95,9 @@ class connection final : public receiver, private stream_events {
   bool suspended_ = false;
   bool over_ = false;            // off the shard's books
   bool in_blocked_ = false;      // in the shard's list of those whose queue is checked each tick
-  std::uint64_t read_ = 0;       // bytes since the last census
   std::uint16_t paused_ms_ = 0;  // in the second that began at pause_second_
   std::uint32_t pause_second_ = 0;
+  std::uint32_t read_ = 0;  // bytes since the last census, modulo 2^32
 };
 
 }  // namespace nuncio::server

@@ -23,7 +23,7 @@ struct match_entry {
   [[nodiscard]] bool is_for(const account& a, std::string_view s) const noexcept {
     return who == &a && same_bytes(subject, s);
   }
-  void is_of(const account& a, std::string_view s, stamps::place at) {
+  void set_key(const account& a, std::string_view s, stamps::place at) {
     who = &a;
     subject.assign(s);
     place = at;

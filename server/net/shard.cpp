@@ -98,11 +98,7 @@ void shard::end_batch() {
 }
 
 void shard::wake_waiters() {
-  boost::asio::post(io_, [this] {
-    enter();
-    epoch_.check_waiters();
-    end_batch();
-  });
+  post_handler([this] { epoch_.check_waiters(); });
 }
 
 void shard::subscribe(account& who, subscription* sub) {
@@ -115,22 +111,18 @@ std::uint64_t shard::unsubscribe(account& who, subscription* sub) {
 }
 
 void shard::adopt(int descriptor, boost::asio::ip::tcp::endpoint peer) {
-  boost::asio::post(io_, [this, descriptor, peer = std::move(peer)] {
-    enter();
+  post_handler([this, descriptor, peer = std::move(peer)] {
     tcp_stream::socket socket(io_);
     boost::system::error_code failure;
     socket.assign(boost::asio::ip::tcp::v6(), descriptor, failure);
     if (failure) ::close(descriptor);
     open(failure ? nullptr : std::make_unique<tcp_stream>(std::move(socket)), peer);
-    end_batch();
   });
 }
 
 void shard::adopt(std::unique_ptr<stream> bytes, boost::asio::ip::tcp::endpoint peer) {
-  boost::asio::post(io_, [this, bytes = std::move(bytes), peer = std::move(peer)]() mutable {
-    enter();
+  post_handler([this, bytes = std::move(bytes), peer = std::move(peer)]() mutable {
     open(std::move(bytes), peer);
-    end_batch();
   });
 }
 
@@ -142,8 +134,7 @@ void shard::open(std::unique_ptr<stream> bytes, const boost::asio::ip::tcp::endp
   auto owned =
       std::make_unique<connection>(*this, node_.next_cid.fetch_add(1), std::move(bytes), peer);
   connection& c = *owned.release();  // freed through the epochs, see retire_when_idle()
-  connections_.emplace(c.id, &c);
-  size_.store(connections_.size(), std::memory_order_relaxed);
+  enroll(c);
   shard_counters::add(counters_.connections, 1);
   c.role_ = node_.make_client(c);
   c.role_->on_open();
@@ -184,6 +175,18 @@ void shard::end_all() {
   }
 }
 
+void shard::enroll(connection& c) {
+  connections_.emplace(c.id, &c);
+  size_.store(connections_.size(), std::memory_order_relaxed);
+}
+
+void shard::strike_off(connection& c) {
+  c.timer_.unlink();
+  if (std::exchange(c.in_blocked_, false)) std::erase(blocked_, &c);
+  connections_.erase(c.id);
+  size_.store(connections_.size(), std::memory_order_relaxed);
+}
+
 void shard::finish(connection& c) {
   c.over_ = true;
   c.closed.store(true, std::memory_order_relaxed);
@@ -201,12 +204,9 @@ void shard::finish(connection& c) {
   }
   chunk::free_all(dropped);
   if (c.own_outlet_ != nullptr) c.own_outlet_->to = nullptr;
-  c.timer_.unlink();
-  if (c.in_blocked_) std::erase(blocked_, &c);
   input_.drop(c.kept_);
   c.stream_->shutdown();
-  connections_.erase(c.id);
-  size_.store(connections_.size(), std::memory_order_relaxed);
+  strike_off(c);
   if (node_.connections.fetch_sub(1, std::memory_order_acq_rel) == 1) node_.last_one_left();
   retire_when_idle(c);
   end_loop_if_done();

@@ -15,6 +15,7 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -27,6 +28,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace nuncio::server {
@@ -128,6 +130,16 @@ class shard {
     std::uint32_t sid_hash;
   };
 
+  // A handler that does this will run on this shard's thread.
+  template <class Work>
+  void post_handler(Work work) {
+    boost::asio::post(io_, [this, work = std::move(work)]() mutable {
+      enter();
+      work();
+      end_batch();
+    });
+  }
+
   void run();
   void run_turn();
   bool look_for_work();
@@ -197,6 +209,8 @@ class shard {
   void open(std::unique_ptr<stream> bytes, const boost::asio::ip::tcp::endpoint& peer);
   void give_up(connection& c, close_reason reason);
   void end_all();
+  void enroll(connection& c);
+  void strike_off(connection& c);
   void finish(connection& c);
   void retire_when_idle(connection& c);
   void begin_stop();

@@ -35,7 +35,7 @@ void shard::serve(connection& c) {
     default:
       break;
   }
-  c.read_ += got.size;
+  c.read_ += static_cast<std::uint32_t>(got.size);
   if (take_input(c, in.begin, c.kept_.size + got.size)) go_on_reading(c, got.state);
 }
 

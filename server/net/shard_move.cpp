@@ -12,21 +12,17 @@
 namespace nuncio::server {
 
 void shard::request_move(std::vector<std::uint64_t> cids, shard& to) {
-  boost::asio::post(io_, [this, cids = std::move(cids), &to] {
-    enter();
+  post_handler([this, cids = std::move(cids), &to] {
     for (const auto cid : cids) {
       const auto found = connections_.find(cid);
       if (found != connections_.end()) ask_to_move(*found->second, to);
     }
-    end_batch();
   });
 }
 
 void shard::request_move_all(shard& to) {
-  boost::asio::post(io_, [this, &to] {
-    enter();
+  post_handler([this, &to] {
     for (const auto& [cid, c] : connections_) ask_to_move(*c, to);
-    end_batch();
   });
 }
 
@@ -38,17 +34,15 @@ void shard::ask_to_move(connection& c, shard& to) {
 }
 
 void shard::begin_census() {
-  boost::asio::post(io_, [this] {
+  post_handler([this] {
     for (const auto& [cid, c] : connections_) c->read_ = 0;
   });
 }
 
 void shard::request_split(shard& to, std::function<void(std::vector<std::uint64_t>)> chosen) {
-  boost::asio::post(io_, [this, &to, chosen = std::move(chosen)] {
-    enter();
+  post_handler([this, &to, chosen = std::move(chosen)] {
     auto moved = busier_half();
     for (const auto cid : moved) ask_to_move(*connections_.find(cid)->second, to);
-    end_batch();
     chosen(std::move(moved));
   });
 }
@@ -83,29 +77,21 @@ bool shard::hand_over(connection& c) {
   if (&to == this || !quiet || stopping_ || node_.lame_duck.load(std::memory_order_relaxed)) {
     return false;
   }
-  if (!to.expect_arrival()) return false;
   {
-    const std::scoped_lock held(c.queue.lock);
-    const auto& q = c.queue;
-    if (q.closed || q.closing || q.sending || q.wait_armed) {
-      to.arriving_.fetch_sub(1, std::memory_order_relaxed);
-      return false;
-    }
-    c.queue.owner = nullptr;
-    c.queue.look_posted = true;  // nobody asks for one until `to` has looked
+    auto& q = c.queue;
+    const std::scoped_lock held(q.lock);
+    if (q.closed || q.closing || q.sending || q.wait_armed || !to.expect_arrival()) return false;
+    q.owner = nullptr;
+    q.look_posted = true;  // nobody asks for one until `to` has looked
   }
   c.home_.store(nullptr, std::memory_order_relaxed);
-  connections_.erase(c.id);
-  size_.store(connections_.size(), std::memory_order_relaxed);
-  if (c.in_blocked_) std::erase(blocked_, &c);
-  c.in_blocked_ = false;
   // Remembered matches name the outlet: it stays, as one for a foreign connection.
   if (c.own_outlet_ != nullptr) {
     foreign_outlets_.emplace(c.id, std::exchange(c.own_outlet_, nullptr));
   }
   const bool timed = c.timer_.scheduled();
   const auto ticks = wheel_.remaining(c.timer_);
-  c.timer_.unlink();
+  strike_off(c);
   input_.detach(c.kept_);
   c.stream_->leave_loop();
   arm_tick();
@@ -125,9 +111,8 @@ void shard::take_over(connection& c, bool timed, std::uint64_t ticks) {
   enter();
   arriving_.fetch_sub(1, std::memory_order_relaxed);
   c.home_.store(this, std::memory_order_relaxed);
-  connections_.emplace(c.id, &c);
+  enroll(c);
   shard_counters::add(counters_.moved_connections, 1);
-  size_.store(connections_.size(), std::memory_order_relaxed);
   // Remembered matches of this shard may name it already: one outlet for each connection.
   if (const auto known = foreign_outlets_.find(c.id); known != foreign_outlets_.end()) {
     c.own_outlet_ = known->second;

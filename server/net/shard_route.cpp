@@ -98,7 +98,7 @@ const match_entry& shard::look_up(const account& who,
   if (!cache_.knocks_again(key.hash)) return scratch_;
   auto entry = std::make_unique<match_entry>(std::move(scratch_));
   scratch_ = {};
-  entry->is_of(who, subject, key.place);
+  entry->set_key(who, subject, key.place);
   use_outlets(*entry, +1);
   if (const auto old = cache_.replace(slot, std::move(entry))) use_outlets(*old, -1);
   last = slot;
@@ -109,7 +109,7 @@ const match_entry& shard::remember_nobody(const account& who,
                                           std::string_view subject,
                                           const sublist::key& key,
                                           std::uint64_t stamp) {
-  nobody_.is_of(who, subject, key.place);
+  nobody_.set_key(who, subject, key.place);
   nobody_.stamp = stamp;
   return nobody_;
 }

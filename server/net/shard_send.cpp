@@ -225,7 +225,7 @@ void shard::send_staged(connection& c,
     queue.wait_armed = true;
     held.unlock();
     arm_writable(c);
-  } else if (!queue.empty() || queue.closing) {
+  } else if (!queue.empty()) {
     send_queued(c, held);  // another shard has appended meanwhile
   } else {
     held.unlock();
