@@ -39,7 +39,7 @@ class slot_table {
     const block* b = block_.load(std::memory_order_acquire);
     if (b == nullptr) return 0;
     const std::uint64_t tag = tag_of(hash);
-    for (auto i = static_cast<std::uint32_t>(hash);; ++i) {
+    for (auto i = first_of(hash, b->mask);; ++i) {
       const std::uint64_t slot = b->at(i & b->mask).load(std::memory_order_acquire);
       if (slot == 0) return 0;
       if ((slot & ~payload_bits) == tag && (slot & payload_bits) != tombstone &&
@@ -55,7 +55,7 @@ class slot_table {
     block* b = block_.load(std::memory_order_relaxed);
     if (b == nullptr) return nullptr;
     const std::uint64_t tag = tag_of(hash);
-    for (auto i = static_cast<std::uint32_t>(hash);; ++i) {
+    for (auto i = first_of(hash, b->mask);; ++i) {
       auto& cell = b->at(i & b->mask);
       const std::uint64_t slot = cell.load(std::memory_order_relaxed);
       if (slot == 0) return nullptr;
@@ -88,7 +88,7 @@ class slot_table {
     if (b == nullptr || (b->used + 1) * 8 > (b->mask + 1) * 7) {
       b = grow(b, hash_of, epoch, first_capacity);
     }
-    put(*b, hash, value);
+    put(*b, first_of(hash, b->mask), tag_of(hash) | value);
   }
 
   /// Writer. Empties a slot that find_slot() found.
@@ -132,17 +132,26 @@ class slot_table {
   };
   static_assert(sizeof(std::atomic<std::uint64_t>) == 8);
 
-  // The bits that neither choose the table (top) nor the slot (bottom).
+  // Of up to this many slots, the tag alone says where the search for an entry begins: growing
+  // needn't look at the entries then, most of which are in no cache. In a larger table that would
+  // leave too few bits to tell neighbours apart.
+  static constexpr std::uint32_t placed_by_tag = 1U << 14;
+
+  // Bits 32 to 47; the top ones choose the table.
   static std::uint64_t tag_of(std::uint64_t hash) noexcept { return (hash << 16) & ~payload_bits; }
 
-  static void put(block& b, std::uint64_t hash, payload value) noexcept {
-    for (auto i = static_cast<std::uint32_t>(hash);; ++i) {
+  static std::uint32_t first_of(std::uint64_t hash, std::uint32_t mask) noexcept {
+    return static_cast<std::uint32_t>(mask < placed_by_tag ? hash >> 32 : hash);
+  }
+
+  static void put(block& b, std::uint32_t first, std::uint64_t entry) noexcept {
+    for (auto i = first;; ++i) {
       auto& cell = b.at(i & b.mask);
       const auto slot = cell.load(std::memory_order_relaxed);
       if (slot != 0 && slot != tombstone) continue;
       if (slot == 0) ++b.used;
       b.live.store(b.live.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-      cell.store(tag_of(hash) | value, std::memory_order_release);
+      cell.store(entry, std::memory_order_release);
       return;
     }
   }
@@ -159,8 +168,12 @@ class slot_table {
     fresh->mask = capacity - 1;
     if (old != nullptr) {
       for (std::uint32_t i = 0; i <= old->mask; ++i) {
-        const auto slot = old->at(i).load(std::memory_order_relaxed) & payload_bits;
-        if (slot != 0 && slot != tombstone) put(*fresh, hash_of(slot), slot);
+        const auto slot = old->at(i).load(std::memory_order_relaxed);
+        const payload value = slot & payload_bits;
+        if (value == 0 || value == tombstone) continue;
+        const auto first = fresh->mask < placed_by_tag ? static_cast<std::uint32_t>(slot >> 48)
+                                                       : first_of(hash_of(value), fresh->mask);
+        put(*fresh, first, slot);
       }
     }
     block_.store(fresh, std::memory_order_release);

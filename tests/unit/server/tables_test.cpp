@@ -105,6 +105,30 @@ TEST_CASE("slot table: entries that come and go don't make it grow for ever") {
   CHECK(table.capacity() <= 16);
 }
 
+TEST_CASE("slot table: everything is found at every size, also where the tag places nothing") {
+  const auto seed = test_seed();
+  INFO(seed_text(seed));
+  std::mt19937_64 random(seed);
+  epochs all(1, [](unsigned) {});
+  epoch_member epoch(all, 0);
+  slot_table table;
+  numbers owned;
+  const auto find = [&table](const number& n) {
+    const auto same = [&n](slot_table::payload p) { return number_at(p)->key == n.key; };
+    return number_at(table.find(n.hash, same));
+  };
+  for (std::uint64_t key = 0; key < 50'000; ++key) {
+    owned.push_back(std::make_unique<number>(number{key, random()}));
+    const auto capacity = table.capacity();
+    table.insert(owned.back()->hash, reinterpret_cast<slot_table::payload>(owned.back().get()),
+                 hash_of, epoch, 4);
+    if (table.capacity() == capacity) continue;
+    for (const auto& each : owned) REQUIRE(find(*each) == each.get());
+  }
+  for (const auto& each : owned) REQUIRE(find(*each) == each.get());
+  CHECK(table.capacity() > 1U << 15);
+}
+
 TEST_CASE("target list: nobody moves when another one leaves, and all others are still there") {
   const auto seed = test_seed();
   INFO(seed_text(seed));
@@ -184,6 +208,27 @@ TEST_CASE("sid map: agrees with a map, and knows a subscription without looking 
   for (const auto& [sid, sub] : expected) subscription::destroy(sub);
   sids.clear();
   CHECK(sids.find("1") == nullptr);
+}
+
+TEST_CASE("sid map: a million sids, more than a tag tells apart, come and go") {
+  plain_receiver owner(1);
+  sid_map sids;
+  std::vector<subscription*> all;
+  for (std::uint32_t i = 0; i < 1'000'000; ++i) {
+    all.push_back(subscription::create(owner, 1, "a", "", std::to_string(i)));
+    sids.insert(all.back());
+  }
+  for (const auto* sub : all) REQUIRE(sids.find(sub->sid()) == sub);
+  CHECK(sids.find("1000000") == nullptr);
+  for (std::uint32_t i = 0; i < all.size(); ++i) {
+    if (i % 7 == 0) continue;
+    sids.erase(all[i]);
+    subscription::destroy(all[i]);
+  }
+  for (std::uint32_t i = 0; i < all.size(); ++i) {
+    REQUIRE(sids.find(std::to_string(i)) == (i % 7 == 0 ? all[i] : nullptr));
+  }
+  sids.for_each(subscription::destroy);
 }
 
 TEST_CASE("subscription: texts of any length come back, empty ones too") {
