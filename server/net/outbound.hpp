@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -59,7 +60,7 @@ struct outbound_queue {
     subscription* sub;
     std::uint32_t sid_hash;
   };
-  std::vector<spent> exhausted;
+  std::unique_ptr<std::vector<spent>> exhausted;  ///< null: none; there are many connections
 
   [[nodiscard]] bool empty() const noexcept { return head == nullptr; }
   [[nodiscard]] coarse_time oldest() const noexcept { return head->since; }

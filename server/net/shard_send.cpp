@@ -378,8 +378,8 @@ void shard::look_at(connection& c) {
   auto& queue = c.queue;
   std::unique_lock held(queue.lock);
   queue.look_posted = false;
-  for (const auto& [sub, sid_hash] : std::exchange(queue.exhausted, {})) {
-    spent_.push_back({&c, sub, sid_hash});
+  if (const auto exhausted = std::move(queue.exhausted)) [[unlikely]] {
+    for (const auto& [sub, sid_hash] : *exhausted) spent_.push_back({&c, sub, sid_hash});
   }
   if (queue.closed) {
     held.unlock();
@@ -402,9 +402,12 @@ void shard::settle_spent() {
       if (!of->over_) of->role_->on_exhausted(sub, sid_hash);
       continue;
     }
-    const std::scoped_lock held(of->queue.lock);
-    of->queue.exhausted.push_back({sub, sid_hash});  // rare enough to allocate under the lock
-    if (!of->queue.closed) ask_owner(*of);
+    auto& queue = of->queue;
+    const std::scoped_lock held(queue.lock);
+    // Rare enough to allocate under the lock.
+    if (!queue.exhausted) queue.exhausted = std::make_unique<std::vector<outbound_queue::spent>>();
+    queue.exhausted->push_back({sub, sid_hash});
+    if (!queue.closed) ask_owner(*of);
   }
 }
 
