@@ -123,7 +123,7 @@ const std::vector<flag_row>& offered() {
        {"busy_poll"},
        value,
        "DURATION",
-       a_duration,
+       "a duration, such as 50us, or 0 for never",
        "How long an idle thread looks for work before it sleeps (50us)"},
       {"Common", {"v", "version"}, toggle, "", a_boolean, "Show the version"},
       {"", {"h", "help"}, toggle, "", a_boolean, "Show this text"},
@@ -413,10 +413,12 @@ class binder {
       return true;
     });
   }
-  void duration(std::string_view name, std::chrono::nanoseconds& into) {
-    add(name, [&into](const std::string& found) {
+  void duration(std::string_view name,
+                std::chrono::nanoseconds& into,
+                std::chrono::nanoseconds min = std::chrono::nanoseconds(1)) {
+    add(name, [&into, min](const std::string& found) {
       const auto parsed = to_duration(found);
-      if (!parsed || parsed->count() == 0) return false;
+      if (!parsed || *parsed < min) return false;
       into = *parsed;
       return true;
     });
@@ -480,7 +482,7 @@ void read_words(std::vector<std::string> words, flags& into, requests& asked) {
   bind.integer("max_subscriptions", into.max_subscriptions, -1, no_limit);
   bind.duration("ping_interval", into.ping_interval);
   bind.duration("write_deadline", into.write_deadline);
-  bind.duration("busy_poll", into.busy_poll);
+  bind.duration("busy_poll", into.busy_poll, std::chrono::nanoseconds(0));
   bind.toggle("version", asked.version);
   bind.toggle("help", asked.help);
 

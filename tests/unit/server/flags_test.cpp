@@ -93,6 +93,7 @@ TEST_CASE("flags: each flag with a value is read in every spelling") {
       {{"ping_interval"}, "250ms", [](const flags& f) { return f.ping_interval == 250ms; }},
       {{"write_deadline"}, "5", [](const flags& f) { return f.write_deadline == 5s; }},
       {{"busy_poll"}, "20us", [](const flags& f) { return f.busy_poll == 20us; }},
+      {{"busy_poll"}, "0", [](const flags& f) { return f.busy_poll == 0us; }},
   };
   for (const auto& row : rows) {
     for (const auto name : row.names) {
