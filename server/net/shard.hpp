@@ -197,6 +197,7 @@ class shard {
               std::size_t count,
               std::size_t total);
   void send_queued(connection& c, std::unique_lock<std::mutex>& held);
+  void note_pressure(const outbound_queue& of);
   void arm_writable(connection& c);
   void on_writable(connection& c);
   void post_looks();
@@ -263,6 +264,7 @@ class shard {
   std::vector<std::vector<std::uint64_t>> looks_;  // cids by owning shard
   bool have_looks_ = false;
   std::uint64_t pressure_ = 0;  // most bytes queued for a receiver of this batch
+  bool must_wait_ = false;      // one of them is nearly full, and being emptied
   std::vector<spent> spent_;
   std::vector<connection*> ending_;
   std::vector<connection*> blocked_;

@@ -16,7 +16,10 @@ using std::chrono::milliseconds;
 constexpr std::int64_t pressure_limit = 8 * 1024 * 1024;
 constexpr milliseconds shortest_pause{1};
 constexpr milliseconds longest_pause{10};
-// A dead subscriber must not stop a producer, nor the others that it feeds.
+// A dead subscriber must not stop a producer, nor the others that it feeds. One that is slow but
+// takes what it is sent is waited for, once its queue is nearly full: it would be cut off else, as
+// soon as anyone publishes faster than it reads. Reading goes on at a buffer each pause, so who
+// takes less than that is cut off nevertheless.
 constexpr milliseconds pause_budget{50};  // each second
 
 }  // namespace
@@ -46,6 +49,7 @@ bool shard::take_input(connection& c, char* data, std::size_t size) {
     return true;
   }
   pressure_ = 0;
+  must_wait_ = false;
   const auto verdict = c.role_->on_input({data, size});
   c.kept_.needed = 0;
   if (verdict.next == protocol::flow::closed) {
@@ -86,13 +90,15 @@ void shard::pause(connection& c) {
     c.paused_ms_ = 0;
   }
   const auto left = pause_budget - milliseconds{c.paused_ms_};
-  const auto delay = std::clamp(left / 5, shortest_pause, longest_pause);
+  const bool in_budget = left > milliseconds{0};
   ++c.waits_;
-  if (left <= milliseconds{0}) {
+  if (!in_budget && !must_wait_) {
     c.stream_->wait_readable(c);
     return;
   }
-  c.paused_ms_ = static_cast<std::uint16_t>(c.paused_ms_ + delay.count());
+  const auto delay =
+      must_wait_ ? longest_pause : std::clamp(left / 5, shortest_pause, longest_pause);
+  if (in_budget) c.paused_ms_ = static_cast<std::uint16_t>(c.paused_ms_ + delay.count());
   shard_counters::add(counters_.stalled_producers, 1);
   auto timer = std::make_shared<boost::asio::steady_timer>(io_, delay);
   // The handler holds the timer, and the connection counts it as a wait.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -17,6 +18,8 @@ constexpr std::size_t most_staged = 16 * 1024 * 1024;
 // Who sends stops after this much and leaves the rest to a write-ready event.
 constexpr std::size_t most_sent_at_once = 1024 * 1024;
 constexpr std::size_t pieces_at_once = 64;
+// A receiver whose first chunk has waited for less than this is slow, not dead.
+constexpr std::chrono::milliseconds takes_something{250};
 // With more receivers in a batch, those of other shards are left to their owners: sending is what
 // the other cores can share.
 constexpr std::size_t most_foreign_sends = 64;
@@ -213,7 +216,7 @@ void shard::send_staged(connection& c,
     const auto size = rest->unsent();
     queue.put_back(rest, rest);
     queue.bytes += size;
-    pressure_ = std::max(pressure_, queue.bytes);
+    note_pressure(queue);
   }
   if (queue.owner != this) {
     if (failed || queue.closing || !queue.empty()) ask_owner(c);
@@ -231,6 +234,13 @@ void shard::send_staged(connection& c,
     held.unlock();
   }
   chunk::free_all(dropped);
+}
+
+// Under the lock, behind an append.
+void shard::note_pressure(const outbound_queue& of) {
+  pressure_ = std::max(pressure_, of.bytes);
+  const auto nearly_full = static_cast<std::uint64_t>(node_.opts.max_pending) / 4 * 3;
+  if (of.bytes > nearly_full && now_ - of.oldest() < takes_something) must_wait_ = true;
 }
 
 // Under the lock: its owner is to look at the queue.
@@ -259,7 +269,7 @@ void shard::append(connection& c,
     }
     queue.append(made);
   }
-  pressure_ = std::max(pressure_, queue.bytes);
+  note_pressure(queue);
   if (queue.bytes > static_cast<std::uint64_t>(node_.opts.max_pending)) {
     queue.overflowed = true;
     chunk* const dropped = queue.drop();

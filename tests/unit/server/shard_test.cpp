@@ -12,6 +12,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -112,6 +113,45 @@ TEST_CASE("connection: what a stream does not take now follows later, in order")
     CHECK(got == expected);
     CHECK(reader.foreign_calls() == 0);
   }
+}
+
+TEST_CASE("connection: a producer waits for a receiver that is slow, but takes something") {
+  constexpr std::size_t body_size = 64UL * 1024;
+  constexpr int count = 384;
+  world w(1, {.max_pending = 8L * 1024 * 1024});
+  memory_peer reader;
+  memory_peer writer;
+  w.greet(reader, 0, "SUB a 1\r\n");
+  w.greet(writer, 0);
+  reader.give_room(0);
+  const auto size = std::to_string(body_size);
+  const std::string body(body_size, 'x');
+  std::string published;
+  for (int i = 0; i < count; ++i) published += "PUB a " + size + "\r\n" + body + "\r\n";
+  writer.send(published + "PING\r\n");
+  // Takes something at each pause only: were there none, all would be queued at once.
+  const auto& counters = w.shared.shards[0]->counters();
+  std::uint64_t seen = 0;
+  const std::string line = "MSG a 1 " + size + "\r\n" + body + "\r\n";
+  while (counters.slow_consumers.load() == 0 && counters.in_messages.load() < count) {
+    const auto stalls = counters.stalled_producers.load();
+    if (stalls == seen) {
+      std::this_thread::yield();
+    } else {
+      reader.give_room((stalls - seen) * 4 * body_size);
+      seen = stalls;
+    }
+  }
+  CHECK(counters.slow_consumers.load() == 0);
+  reader.give_room(memory_peer::unlimited);
+  CHECK(!writer.read_until("PONG\r\n").empty());
+  reader.send("PING\r\n");
+  // The server may have asked for a sign of life meanwhile.
+  auto got = reader.read_until("PONG\r\n");
+  if (const auto at = got.find("PING\r\n"); at != std::string::npos) got.erase(at, 6);
+  std::string expected;
+  for (int i = 0; i < count; ++i) expected += line;
+  CHECK((got == expected + "PONG\r\n"));
 }
 
 TEST_CASE("connection: an owner-only stream is touched by its owner alone, whoever publishes") {
