@@ -7,6 +7,8 @@
 
 #include <array>
 #include <cstdio>
+#include <exception>
+#include <filesystem>
 #include <stdexcept>
 #include <utility>
 
@@ -34,6 +36,12 @@ class level_flag final : public spdlog::custom_flag_formatter {
 
 std::shared_ptr<spdlog::sinks::sink> open_sink(const std::string& file) {
   if (file.empty()) return std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  // spdlog would make the folders, and a misspelt path pass for a good one.
+  const auto folder = std::filesystem::path(file).parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder)) {
+    throw std::runtime_error("error opening log file \"" + file + "\": there is no folder \"" +
+                             folder.string() + "\"");
+  }
   try {
     return std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
   } catch (const spdlog::spdlog_ex& failure) {
@@ -76,10 +84,16 @@ void log::write(log_level level, std::string_view text) noexcept {
   }
 }
 
-bool log::reopen() {
-  if (settings_.file.empty()) return false;
-  std::atomic_store(&logger_, make_logger(settings_));
-  return true;
+void log::reopen() noexcept {
+  if (settings_.file.empty()) {
+    return write(log_level::info, "File log re-open ignored, not a file logger");
+  }
+  try {
+    std::atomic_store(&logger_, make_logger(settings_));
+    write(log_level::info, "File log re-opened");
+  } catch (const std::exception& failure) {
+    write(log_level::error, failure.what());
+  }
 }
 
 }  // namespace nuncio::server::daemon

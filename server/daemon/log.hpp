@@ -29,8 +29,9 @@ class log final : public log_sink {
 
   [[nodiscard]] bool enabled(log_level level) const noexcept override;
   void write(log_level level, std::string_view text) noexcept override;
-  /// Opens the file anew, after it was moved away. False if there is none.
-  bool reopen();
+  /// Opens the file anew, after it was moved away, and says what came of it. If it can't be opened,
+  /// the old one goes on.
+  void reopen() noexcept;
 
  private:
   log_settings settings_;

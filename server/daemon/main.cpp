@@ -91,8 +91,7 @@ void serve_signals(signal_loop& loop) {
     log.write(log_level::info, std::string("Trapped \"") + name_of(signal) + "\" signal");
     switch (signal) {
       case SIGUSR1:
-        log.write(log_level::info, log.reopen() ? "File log re-opened"
-                                                : "File log re-open ignored, not a file logger");
+        log.reopen();
         break;
       case SIGHUP:
         log.write(log_level::error,

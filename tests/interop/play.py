@@ -138,6 +138,10 @@ def main():
             runs |= {(case, path): pool.submit(play_case, servers, path, case, options.timeout) for case in quick for path in paths}
             for case in cases:
                 results = [runs[case, path].result() for path in paths]
+                # The reference has races of its own, and its answers are what is compared with, not what is tested.
+                if reference and results[1][1]:
+                    print(f"AGAIN {case.label}: {reference}: {results[1][1].splitlines()[0]}")
+                    results[1] = play_case(servers, reference, case, options.timeout)
                 failures += report(case, paths, results, options.verbose)
     finally:
         servers.stop()

@@ -1,0 +1,189 @@
+"""What nuncio-server does as a process: files, signals, exit statuses, its log.
+
+    daemon_test.py SERVER
+
+Every wait is for an event: a line, a file, an exit.
+"""
+
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support" / "python"))
+
+from server_process import ServerProcess  # noqa: E402
+
+TIMEOUT = 20
+SERVER = None
+
+
+def until(holds):
+    """Waits for something that gives no event of its own."""
+    end = time.monotonic() + TIMEOUT
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+class Client:
+    """A raw connection that has been greeted."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+        self.file = self.socket.makefile("rb")
+        assert self.file.readline().startswith(b"INFO ")
+        self.ping()
+
+    def ping(self):
+        self.socket.sendall(b"PING\r\n")
+        assert self.file.readline() == b"PONG\r\n"
+
+    def closed(self):
+        return self.file.readline() == b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.socket.close()
+
+
+class DaemonTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def refused(self, *arguments):
+        """(exit status, stderr) of a start that must fail."""
+        done = subprocess.run([SERVER, "-a", "127.0.0.1", "-p", "-1", *arguments], stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=TIMEOUT, check=False)
+        return done.returncode, done.stderr.decode()
+
+    def logged_to(self, file, *arguments):
+        """A server that logs to a file, so that its port comes from the ports file; ended with the test."""
+        process = subprocess.Popen([SERVER, "-a", "127.0.0.1", "-p", "-1", "-l", str(file), "--ports_file_dir",
+                                    str(self.folder), *arguments], stdin=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        ports = self.folder / f"nuncio-server_{process.pid}.ports"
+        self.assertTrue(until(ports.exists))
+        url = json.loads(ports.read_text())["nats"][0]
+        return process, int(url.rpartition(":")[2])
+
+    def test_the_log_begins_as_the_reference_does_and_ends_ready(self):
+        with ServerProcess(SERVER, ["-n", "me"]) as server:
+            self.assertIsNotNone(server.wait_for_log("Server is ready"))
+            shape = re.compile(r"\[\d+\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6} \[INF\] (.*)\n")
+            texts = [shape.fullmatch(line).group(1) for line in server.lines]
+        self.assertEqual(texts[0], "Starting nuncio-server")
+        self.assertRegex(texts[1], r"^  Version:  2\.15\.2 \(nuncio .*\)$")
+        self.assertEqual(texts[3], "  Name:     me")
+        self.assertRegex(texts[4], r"^  ID:       N[A-Z2-7]{55}$")
+        self.assertEqual(texts[5:], [f"Listening for client connections on 127.0.0.1:{server.port}", "Server is ready"])
+
+    def test_int_and_term_end_with_status_0_and_close_clients(self):
+        for name in ("INT", "TERM"):
+            with self.subTest(name), ServerProcess(SERVER) as server:
+                with Client(server.port) as client:
+                    server.signal(name)
+                    self.assertTrue(client.closed())
+                self.assertEqual(server.wait(), 0)
+
+    def test_lame_duck_ignores_term_refuses_clients_and_ends_by_int_or_without_clients(self):
+        with ServerProcess(SERVER) as server, Client(server.port) as client:
+            server.signal("USR2")
+            self.assertIsNotNone(server.wait_for_log("lame duck mode"))
+            self.assertTrue(until(lambda: self.is_refused(server.port)))
+            server.signal("TERM")
+            self.assertIsNotNone(server.wait_for_log('Trapped "terminated" signal'))
+            client.ping()
+            server.signal("INT")
+            self.assertEqual(server.wait(), 0)
+        with ServerProcess(SERVER) as server:
+            server.signal("USR2")
+            self.assertEqual(server.wait(), 0)  # there is no client to wait for
+
+    @staticmethod
+    def is_refused(port):
+        try:
+            socket.create_connection(("127.0.0.1", port), TIMEOUT).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    def test_pid_and_ports_file(self):
+        pid_file = self.folder / "pid"
+        process, port = self.logged_to(self.folder / "log", "-P", str(pid_file))
+        self.assertEqual(pid_file.read_text(), str(process.pid))
+        with Client(port):
+            pass
+        process.terminate()
+        self.assertEqual(process.wait(TIMEOUT), 0)
+        self.assertEqual(list(self.folder.glob("*.ports")), [])
+        self.assertTrue(pid_file.exists())
+
+    def test_usr1_opens_the_log_again_where_it_was(self):
+        log = self.folder / "log"
+        process, port = self.logged_to(log)
+        self.assertTrue(until(lambda: "Server is ready" in log.read_text()))
+        log.rename(self.folder / "log.1")
+        process.send_signal(10)
+        self.assertTrue(until(lambda: log.exists() and "File log re-opened" in log.read_text()))
+        with Client(port):
+            pass
+
+    def test_a_log_that_can_not_be_opened_again_stops_nobody(self):
+        inner = self.folder / "inner"
+        inner.mkdir()
+        process, port = self.logged_to(inner / "log")
+        moved = self.folder / "moved"
+        inner.rename(moved)
+        process.send_signal(10)
+        self.assertTrue(until(lambda: "error opening log file" in (moved / "log").read_text()))
+        with Client(port):
+            pass
+        process.terminate()
+        self.assertEqual(process.wait(TIMEOUT), 0)
+
+    def test_files_that_can_not_be_written_are_named_with_status_1(self):
+        missing = str(self.folder / "missing" / "file")
+        for flag, words in (("-l", "error opening log file"), ("-P", "could not write"), ("--ports_file_dir", "ports")):
+            with self.subTest(flag):
+                status, said = self.refused(flag, missing)
+                self.assertEqual(status, 1, said)
+                self.assertIn(words, said.lower())
+                self.assertIn(missing, said)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_an_address_that_is_taken_or_unknown_is_fatal(self):
+        with ServerProcess(SERVER) as server:
+            done = subprocess.run([SERVER, "-a", "127.0.0.1", "-p", str(server.port)], stdin=subprocess.DEVNULL,
+                                  capture_output=True, timeout=TIMEOUT, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr.decode(), rf"\[FTL\].*127\.0\.0\.1:{server.port}.*in use")
+        status, said = self.refused("-a", "300.1.1.1")
+        self.assertEqual(status, 1)
+        self.assertRegex(said, r"\[FTL\].*300\.1\.1\.1")
+
+    def test_hup_says_that_there_is_nothing_to_reload(self):
+        with ServerProcess(SERVER) as server:
+            server.signal("HUP")
+            self.assertIsNotNone(server.wait_for_log("there is no configuration file"))
+            with Client(server.port):
+                pass
+
+
+if __name__ == "__main__":
+    SERVER = sys.argv.pop(1)
+    unittest.main()
