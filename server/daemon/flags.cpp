@@ -124,7 +124,7 @@ const std::vector<flag_row>& offered() {
        value,
        "DURATION",
        "a duration, such as 50us, or 0 for never",
-       "How long an idle thread looks for work before it sleeps (50us)"},
+       "How long an idle thread looks for work before it sleeps (200us)"},
       {"Common", {"v", "version"}, toggle, "", a_boolean, "Show the version"},
       {"", {"h", "help"}, toggle, "", a_boolean, "Show this text"},
   };

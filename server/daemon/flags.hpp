@@ -31,7 +31,7 @@ struct flags {
   int max_traced_msg_len = 0;            ///< bytes; 0: unlimited
   std::chrono::nanoseconds ping_interval = std::chrono::minutes(2);
   std::chrono::nanoseconds write_deadline = std::chrono::seconds(10);
-  std::chrono::nanoseconds busy_poll = std::chrono::microseconds(50);  ///< 0: never
+  std::chrono::nanoseconds busy_poll = std::chrono::microseconds(200);  ///< 0: never
 };
 
 /// What to do after the command line was read.

@@ -70,7 +70,7 @@ TEST_CASE("flags: without any, the defaults hold") {
   CHECK(options.max_subscriptions == 0);
   CHECK(options.ping_interval == 2min);
   CHECK(options.write_deadline == 10s);
-  CHECK(options.busy_poll == 50us);
+  CHECK(options.busy_poll == 200us);
 }
 
 TEST_CASE("flags: each flag with a value is read in every spelling") {

@@ -20,7 +20,7 @@ struct options {
   unsigned shards = 0;
   /// How long a shard that has nothing to do looks for work before it sleeps, where that pays;
   /// 0: never.
-  std::chrono::microseconds busy_poll{50};
+  std::chrono::microseconds busy_poll{200};
 
   std::uint32_t max_control_line = protocol::default_max_control_line;  ///< bytes
   std::int64_t max_payload = protocol::default_max_payload;             ///< bytes
