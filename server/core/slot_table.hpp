@@ -171,9 +171,9 @@ class slot_table {
         const auto slot = old->at(i).load(std::memory_order_relaxed);
         const payload value = slot & payload_bits;
         if (value == 0 || value == tombstone) continue;
-        const auto first = fresh->mask < placed_by_tag ? static_cast<std::uint32_t>(slot >> 48)
-                                                       : first_of(hash_of(value), fresh->mask);
-        put(*fresh, first, slot);
+        // The tag where tag_of() took it from is as much of the hash as a small table asks for.
+        const auto hash = fresh->mask < placed_by_tag ? slot >> 16 : hash_of(value);
+        put(*fresh, first_of(hash, fresh->mask), slot);
       }
     }
     block_.store(fresh, std::memory_order_release);

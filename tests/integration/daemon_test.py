@@ -2,13 +2,14 @@
 
     daemon_test.py SERVER
 
-Every wait is for an event: a line, a file, an exit.
+Every wait is for something to happen: a line, a file, an exit.
 """
 
 import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -138,7 +139,7 @@ class DaemonTest(unittest.TestCase):
         process, port = self.logged_to(log)
         self.assertTrue(until(lambda: "Server is ready" in log.read_text()))
         log.rename(self.folder / "log.1")
-        process.send_signal(10)
+        process.send_signal(signal.SIGUSR1)
         self.assertTrue(until(lambda: log.exists() and "File log re-opened" in log.read_text()))
         with Client(port):
             pass
@@ -149,7 +150,7 @@ class DaemonTest(unittest.TestCase):
         process, port = self.logged_to(inner / "log")
         moved = self.folder / "moved"
         inner.rename(moved)
-        process.send_signal(10)
+        process.send_signal(signal.SIGUSR1)
         self.assertTrue(until(lambda: "error opening log file" in (moved / "log").read_text()))
         with Client(port):
             pass
