@@ -1,0 +1,459 @@
+#include "driver.hpp"
+
+#include "subscription_state.hpp"
+#include "tcp_transport.hpp"
+
+#include <nuncio/protocol/limits.hpp>
+#include <nuncio/protocol/nuid.hpp>
+#include <nuncio/protocol/writer.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <random>
+
+namespace nuncio::client {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+using steady_clock = std::chrono::steady_clock;
+using event_kind = protocol::server_event::kind;
+
+constexpr auto waiting = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t read_at_once = 64UL * 1024;
+
+std::vector<protocol::server_url> parse_servers(const options& set,
+                                                error_code& error,
+                                                std::string& text) {
+  auto servers = protocol::parse_url_list(set.servers, text);
+  if (servers && std::any_of(servers->begin(), servers->end(), [](const auto& each) {
+        return each.scheme != protocol::url_scheme::nats;
+      })) {
+    text = "only nats:// is supported so far";
+    servers.reset();
+  }
+  if (servers) return *std::move(servers);
+  error = errc::bad_options;
+  return {};
+}
+
+server_pool::settings pool_settings(const options& set) {
+  return {.randomize = set.randomize,
+          .discover = set.discover,
+          .max_attempts = set.reconnect.max_attempts,
+          .first_pause = set.reconnect.first_pause,
+          .longest_pause = set.reconnect.longest_pause};
+}
+
+session::settings session_settings(const options& set) {
+  return {.name = set.name,
+          .user = set.user,
+          .password = set.password,
+          .token = set.token,
+          .echo = set.echo,
+          .ping_interval = set.ping_interval,
+          .max_pings_out = set.max_pings_out};
+}
+
+void draw_random(std::span<std::byte> into) {
+  std::random_device source;  // the system's, which can't be guessed
+  for (std::size_t i = 0; i < into.size(); i += sizeof(unsigned)) {
+    const unsigned value = source();
+    std::memcpy(into.data() + i, &value, std::min(sizeof value, into.size() - i));
+  }
+}
+
+std::string make_inbox(const std::string& prefix) {
+  return prefix + "." + protocol::nuid(draw_random).next();
+}
+
+template <class Counter>
+void count(std::atomic<Counter>& what, std::uint64_t by) noexcept {
+  what.store(what.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+driver::driver(asio::any_io_executor executor, options settings)
+    : executor_(std::move(executor)),
+      options_(std::move(settings)),
+      pool_(parse_servers(options_, bad_options_, bad_options_text_),
+            pool_settings(options_),
+            [random = std::mt19937_64(std::random_device{}())]() mutable { return random(); }),
+      session_(session_settings(options_), *this),
+      outbox_(options_.max_pending, options_.pending_full),
+      timer_(executor_),
+      event_(executor_),
+      attempt_(executor_),
+      mux_(make_inbox(options_.inbox_prefix), draw_random),
+      calls_timer_(executor_),
+      max_payload_(protocol::default_max_payload) {}
+
+driver::~driver() = default;
+
+// --- connecting
+// ------------------------------------------------------------------------------------
+
+void driver::connect(operation done) {
+  if (bad_options_) {
+    tell(status::kind::error, bad_options_, bad_options_text_);
+    return done.post(executor_, bad_options_);
+  }
+  if (life_ == life::closed) return done.post(executor_, errc::closed);
+  if (life_ == life::established) return done.post(executor_, {});
+  if (connecting_) return done.post(executor_, asio::error::already_started);
+  connecting_ = std::move(done);
+  on_cancel(*connecting_, [this] {
+    if (life_ != life::connecting || !connecting_) return;
+    life_ = life::idle;
+    auto cancelled = *std::exchange(connecting_, std::nullopt);
+    if (abort_dial_) abort_dial_();
+    lose(asio::error::operation_aborted, {});
+    event_.cancel();
+    cancelled.post(executor_, asio::error::operation_aborted);
+  });
+  life_ = life::connecting;
+  if (std::exchange(is_running_, true)) return;
+  asio::co_spawn(executor_, run(), [self = shared_from_this()](const std::exception_ptr& failed) {
+    self->is_running_ = false;
+    // Nothing in it throws but for want of memory.
+    if (failed) std::rethrow_exception(failed);
+  });
+}
+
+asio::awaitable<void> driver::run() {
+  const auto self = shared_from_this();
+  while (wants_to_go_on()) {
+    const auto next = pool_.next(steady_clock::now());
+    if (!next) {
+      give_up(last_error_ ? last_error_ : errc::no_servers);
+      break;
+    }
+    while (wants_to_go_on() && steady_clock::now() < next->not_before) {
+      event_.expires_at(next->not_before);
+      co_await event_.async_wait(waiting);
+    }
+    if (!wants_to_go_on()) break;
+
+    const auto error = co_await open(next->server);
+    while (is_up_) co_await something_happens();
+    co_await stream_ends();
+    if (!wants_to_go_on()) break;
+    if (!error) {
+      pool_.lost();
+      if (!options_.reconnect.enabled) give_up(last_error_);
+      continue;
+    }
+    last_error_ = error;
+    if (error == errc::authorization) {
+      pool_.refused_credentials();
+    } else {
+      pool_.failed();
+    }
+    const bool goes_on = was_open_ || options_.reconnect.at_first;
+    if (!goes_on && pool_.round_is_over()) give_up(error);
+  }
+}
+
+// Until `event_` is cancelled, which is done for everything that the coroutine may wait for.
+asio::awaitable<void> driver::something_happens() {
+  event_.expires_at(steady_clock::time_point::max());
+  co_await event_.async_wait(waiting);
+}
+
+asio::awaitable<void> driver::stream_ends() {
+  while (is_reading_ || is_writing_) co_await something_happens();
+  transport_.reset();
+}
+
+// One attempt: the session is open at its end, or the error says why not.
+asio::awaitable<error_code> driver::open(const protocol::server_url& server) {
+  address_ = protocol::address(server);
+  attempt_expired_ = false;
+  attempt_.expires_after(options_.connect_timeout);
+  attempt_.async_wait([self = shared_from_this()](error_code error) {
+    if (error || self->session_.is_open()) return;
+    self->attempt_expired_ = true;
+    if (self->abort_dial_) self->abort_dial_();
+    self->lose(errc::timed_out, {});
+  });
+  auto error = co_await dial(server);
+  if (!error && wants_to_go_on()) {
+    begin(server);
+    while (is_up_ && !session_.is_open()) co_await something_happens();
+    error = session_.is_open() ? error_code{} : last_error_;
+  }
+  attempt_.cancel();
+  co_return attempt_expired_ ? errc::timed_out : error;
+}
+
+asio::awaitable<error_code> driver::dial(const protocol::server_url& server) {
+  tcp::resolver resolver(executor_);
+  tcp::socket socket(executor_);
+  bool is_aborted = false;
+  abort_dial_ = [&] {
+    is_aborted = true;
+    resolver.cancel();
+    error_code ignored;
+    socket.close(ignored);
+  };
+  std::vector<tcp::endpoint> endpoints;
+  error_code error;
+  const auto literal = asio::ip::make_address(server.host, error);
+  if (!error) {
+    endpoints.emplace_back(literal, server.port);
+  } else {
+    const auto [failed, found] =
+        co_await resolver.async_resolve(server.host, std::to_string(server.port), waiting);
+    error = failed;
+    for (const auto& each : found) endpoints.push_back(each.endpoint());
+  }
+  for (const auto& each : endpoints) {
+    if (is_aborted) break;
+    socket = tcp::socket(executor_);
+    std::tie(error) = co_await socket.async_connect(each, waiting);
+    if (!error) break;
+  }
+  abort_dial_ = nullptr;
+  if (is_aborted) co_return asio::error::operation_aborted;
+  if (!error) transport_ = std::make_unique<tcp_transport>(std::move(socket));
+  co_return error;
+}
+
+void driver::begin(const protocol::server_url& server) {
+  parser_ = protocol::message_parser{};
+  session_.begin(server, steady_clock::now());
+  input_.resize(read_at_once);
+  is_up_ = true;
+  read();
+}
+
+void driver::become_open() {
+  attempt_.cancel();
+  pool_.connected();
+  learn(session_.info());
+  const bool again = std::exchange(was_open_, true);
+  life_ = life::established;
+  if (outbox_.open(session_.resubscription())) wake_writer();
+  for (auto& each : flushes_) {
+    each.pong = session_.note_ping();
+    const auto put = outbox_.put_control([](std::string& out) { protocol::append_ping(out); });
+    if (put.wake) wake_writer();
+  }
+  arm_timer();
+  if (again) count(reconnects_, 1);
+  tell(again ? status::kind::reconnected : status::kind::connected);
+  if (auto done = std::exchange(connecting_, std::nullopt)) done->complete({});
+  retry_publishes();
+  event_.cancel();
+}
+
+// The first connect has failed, or reconnecting makes no sense any more.
+void driver::give_up(error_code why) {
+  if (auto done = std::exchange(connecting_, std::nullopt)) {
+    life_ = life::idle;
+    return done->complete(why);
+  }
+  last_error_ = why;
+  close(false);
+}
+
+void driver::close(bool detached) {
+  if (detached) options_.on_status = nullptr;
+  if (life_ == life::closed) return;
+  const auto why = life_ == life::established && last_error_ ? last_error_ : errc::closed;
+  life_ = life::closed;
+  if (abort_dial_) abort_dial_();
+  lose(errc::closed, {});
+  outbox_.close();
+  timer_.cancel();
+  attempt_.cancel();
+  event_.cancel();
+  if (auto done = std::exchange(connecting_, std::nullopt)) done->post(executor_, errc::closed);
+  fail_flushes(errc::closed);
+  for (auto& each : std::exchange(publishes_, {})) each.done.post(executor_, errc::closed);
+  calls_timer_.cancel();
+  mux_.fail_all(errc::closed);
+  session_.end_all(errc::closed);
+  tell(status::kind::closed, why);
+}
+
+// --- reading
+// ---------------------------------------------------------------------------------------
+
+void driver::read() {
+  is_reading_ = true;
+  transport_->async_read_some(input_,
+                              [self = shared_from_this()](error_code error, std::size_t size) {
+                                self->on_read(error, size);
+                              });
+}
+
+void driver::on_read(error_code error, std::size_t size) {
+  is_reading_ = false;
+  if (is_up_ && !error) handle_input(size);
+  if (is_up_ && error) lose(error == asio::error::eof ? errc::disconnected : error, {});
+  if (is_up_) return read();
+  event_.cancel();  // the coroutine waits for the last operation
+}
+
+void driver::handle_input(std::size_t size) {
+  const auto now = steady_clock::now();
+  count(in_bytes_, size);
+  parser_.feed({input_.data(), size});
+  in_batch_ = true;
+  std::uint64_t messages = 0;
+  for (auto e = parser_.next(); e.what != event_kind::need_more && is_up_; e = parser_.next()) {
+    messages += e.what == event_kind::message ? 1 : 0;
+    const auto step = session_.handle(e, now);
+    if (step == session::step::opened) become_open();
+    if (step == session::step::lost) lose(session_.error(), session_.error_text());
+  }
+  count(in_messages_, messages);
+  send_control();
+  in_batch_ = false;
+  end_batch();
+}
+
+// Nothing refers to the input any more: users may be called, and what they let go of may go.
+void driver::end_batch() {
+  for (auto& each : std::exchange(ready_, {})) {
+    each.operation.complete(each.error, std::move(each.what));
+  }
+  retired_.clear();
+}
+
+void driver::complete_soon(next_operation done, error_code error, message m) {
+  ready_.push_back({std::move(done), error, std::move(m)});
+}
+
+// --- writing
+// ---------------------------------------------------------------------------------------
+
+void driver::wake_writer() {
+  asio::post(executor_, [self = shared_from_this()] { self->write(); });
+}
+
+void driver::write() {
+  if (is_writing_ || !is_up_) return;
+  if (!greeting_.empty()) {
+    writing_.clear();
+    std::swap(writing_, greeting_);
+  } else if (!outbox_.take(writing_)) {
+    return;
+  }
+  is_writing_ = true;
+  transport_->async_write(writing_,
+                          [self = shared_from_this()](error_code error, std::size_t size) {
+                            count(self->out_bytes_, size);
+                            self->on_written(error);
+                          });
+}
+
+// The reader says why a connection is lost: the server may have told before it closed.
+void driver::on_written(error_code error) {
+  is_writing_ = false;
+  if (!is_up_) {
+    event_.cancel();
+    return;
+  }
+  if (error) return;
+  write();
+  retry_publishes();
+}
+
+void driver::send_control() {
+  const auto bytes = session_.take_output();
+  if (bytes.empty() || !is_up_) return;
+  if (session_.is_open()) {
+    const auto put = outbox_.put_control([&bytes](std::string& out) { out += bytes; });
+    if (put.wake) wake_writer();
+    return;
+  }
+  greeting_ += bytes;
+  write();
+}
+
+void driver::lose(error_code why, std::string_view text) {
+  if (!std::exchange(is_up_, false)) return;
+  const bool was_established = session_.is_open();
+  last_error_ = why;
+  last_text_ = text;
+  transport_->close();
+  session_.end();
+  outbox_.suspend();
+  greeting_.clear();
+  timer_.cancel();
+  event_.cancel();
+  if (was_established) {
+    fail_flushes(life_ == life::closed ? errc::closed : errc::disconnected);
+    if (life_ != life::closed) tell(status::kind::disconnected, why, text);
+  } else if (!text.empty()) {
+    tell(status::kind::error, why, text);
+  }
+}
+
+void driver::arm_timer() {
+  const auto when = session_.next_timer();
+  if (!when) return;
+  timer_.expires_at(*when);
+  timer_.async_wait([self = shared_from_this()](error_code error) {
+    if (!error) self->on_timer();
+  });
+}
+
+void driver::on_timer() {
+  if (!is_up_) return;
+  if (session_.on_timer(steady_clock::now()) == session::step::lost) {
+    return lose(session_.error(), session_.error_text());
+  }
+  send_control();
+  arm_timer();
+}
+
+// --- what a connection says
+// ------------------------------------------------------------------------
+
+void driver::on_pong(std::uint64_t number) {
+  while (!flushes_.empty() && flushes_.front().pong <= number) {
+    auto done = std::move(flushes_.front().done);
+    flushes_.pop_front();
+    done.complete({});
+  }
+}
+
+void driver::on_info(const protocol::server_info& info) {
+  learn(info);
+  if (info.ldm) tell(status::kind::lame_duck);
+}
+
+void driver::learn(const protocol::server_info& info) {
+  max_payload_.store(info.max_payload, std::memory_order_relaxed);
+  takes_headers_.store(info.headers, std::memory_order_relaxed);
+  if (pool_.merge(info.connect_urls)) tell(status::kind::servers);
+}
+
+void driver::on_complaint(error_code what, std::string_view text) {
+  tell(status::kind::error, what, text);
+}
+
+void driver::report_slow(std::string_view subject) {
+  tell(status::kind::slow_consumer, errc::slow_consumer, subject);
+}
+
+void driver::tell(status::kind what, error_code error, std::string_view text) {
+  if (!options_.on_status) return;
+  options_.on_status({.what = what, .error = error, .text = text, .server = address_});
+}
+
+}  // namespace nuncio::client

@@ -1,0 +1,221 @@
+#pragma once
+
+#include "mux.hpp"
+#include "outbox.hpp"
+#include "pending.hpp"
+#include "server_pool.hpp"
+#include "session.hpp"
+
+#include <nuncio/client/connection.hpp>
+#include <nuncio/client/message.hpp>
+#include <nuncio/client/options.hpp>
+#include <nuncio/client/transport.hpp>
+#include <nuncio/protocol/message_parser.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace nuncio::client {
+
+class subscription_state;
+
+/// Carries out what session, server pool and outbox decide: makes connections, reads, writes, keeps
+/// the time, and completes what users wait for.
+///
+/// One coroutine makes connections and waits between them; reading and writing are callbacks, since
+/// they are the path of every message. Whoever is called on behalf of a message may call back, so
+/// what that could destroy is put aside until the bytes of this read are used up.
+/// Thread safety: its executor, but for what says otherwise.
+class driver final : public std::enable_shared_from_this<driver>, private session_events {
+ public:
+  using operation = pending<boost::system::error_code>;
+  using next_operation = pending<boost::system::error_code, message>;
+
+  driver(boost::asio::any_io_executor executor, options settings);
+  driver(const driver&) = delete;
+  driver& operator=(const driver&) = delete;
+  virtual ~driver();  // it has virtual functions; nothing derives from it
+
+  void connect(operation done);
+  /// `detached`: the user's object is going away, so nobody is told.
+  void close(bool detached);
+  void flush(operation done);
+  void drain(operation done);
+  void drain(const std::shared_ptr<subscription_state>& state, operation done);
+  void publish_later(message m, operation done);
+  void request(const message_view& m, std::chrono::milliseconds timeout, next_operation done);
+
+  /// Any thread.
+  boost::system::error_code publish(const message_view& m);
+  /// Any thread. `id` is new; SUB is on its way before anything that is published afterwards.
+  std::shared_ptr<subscription_state> subscribe(std::string_view subject,
+                                                const subscribe_options& set,
+                                                connection::callback deliver);
+
+  void unsubscribe(const std::shared_ptr<subscription_state>& state);
+  void limit(const std::shared_ptr<subscription_state>& state, std::uint64_t max);
+
+  // For subscriptions, while they get a message or end.
+  void forget(session::sid id);
+  void complete_soon(next_operation done, boost::system::error_code error, message m);
+  void report_slow(std::string_view subject);
+
+  [[nodiscard]] const boost::asio::any_io_executor& get_executor() const noexcept {
+    return executor_;
+  }
+  [[nodiscard]] const protocol::server_info& info() const noexcept { return session_.info(); }
+  [[nodiscard]] bool is_open() const noexcept { return session_.is_open(); }
+  /// Any thread.
+  [[nodiscard]] connection::counters statistics() const noexcept;
+
+ private:
+  enum class life : std::uint8_t { idle, connecting, established, closed };
+
+  // The coroutine.
+  boost::asio::awaitable<void> run();
+  boost::asio::awaitable<void> something_happens();
+  boost::asio::awaitable<void> stream_ends();
+  boost::asio::awaitable<boost::system::error_code> open(const protocol::server_url& server);
+  boost::asio::awaitable<boost::system::error_code> dial(const protocol::server_url& server);
+  void give_up(boost::system::error_code why);
+
+  // A connection.
+  void begin(const protocol::server_url& server);
+  [[nodiscard]] bool wants_to_go_on() const noexcept {
+    return life_ == life::connecting || life_ == life::established;
+  }
+  void read();
+  void on_read(boost::system::error_code error, std::size_t size);
+  void handle_input(std::size_t size);
+  void become_open();
+  void wake_writer();
+  void write();
+  void on_written(boost::system::error_code error);
+  void send_control();
+  void lose(boost::system::error_code why, std::string_view text);
+  void arm_timer();
+  void on_timer();
+
+  // What a connection says.
+  void on_pong(std::uint64_t count) override;
+  void on_info(const protocol::server_info& info) override;
+  void on_complaint(boost::system::error_code what, std::string_view text) override;
+
+  void learn(const protocol::server_info& info);
+  void unsubscribe_later(session::sid id);
+  void finish_drain(session::sid id);
+  template <class Then>
+  void flush_then(Then then);
+  void subscribe_inbox();
+  void arm_calls_timer();
+  void add(const std::shared_ptr<subscription_state>& state, std::string queue, std::uint64_t max);
+  template <class Waiting>
+  void cancel(std::deque<Waiting>& among, std::uint64_t number);
+  template <class Operation, class Cancel>
+  void on_cancel(const Operation& done, Cancel cancel);
+  void end_batch();
+  void retry_publishes();
+  void fail_flushes(boost::system::error_code why);
+  void tell(status::kind what, boost::system::error_code error = {}, std::string_view text = {});
+
+  struct flush_waiting {
+    std::uint64_t number;  // of the operation
+    std::uint64_t pong;    // 0: its PING is sent once there is a connection
+    operation done;
+  };
+  struct inbox final : subscriber {
+    explicit inbox(driver& its) noexcept : home(its) {}
+    void on_message(const protocol::server_message& m) override;
+    void on_end(boost::system::error_code why) override;
+    driver& home;
+  };
+  struct publish_waiting {
+    std::uint64_t number;
+    message what;
+    operation done;
+  };
+
+  const boost::asio::any_io_executor executor_;
+  options options_;
+  boost::system::error_code bad_options_;
+  std::string bad_options_text_;
+  server_pool pool_;
+  session session_;
+  outbox outbox_;
+  protocol::message_parser parser_;
+  std::vector<char> input_;
+  std::string greeting_;  // goes out before the outbox is open
+  std::string writing_;
+  std::unique_ptr<transport> transport_;
+  boost::asio::steady_timer timer_;    // PINGs
+  boost::asio::steady_timer event_;    // wakes the coroutine, by its end or its cancellation
+  boost::asio::steady_timer attempt_;  // bounds one attempt
+  std::function<void()> abort_dial_;
+  std::string address_;  // of the server in use, or tried
+
+  life life_ = life::idle;
+  bool is_running_ = false;  // the coroutine is there
+  bool was_open_ = false;
+  bool is_up_ = false;  // the stream is usable
+  bool is_draining_ = false;
+  bool is_reading_ = false;
+  bool is_writing_ = false;
+  bool in_batch_ = false;
+  bool attempt_expired_ = false;
+  boost::system::error_code last_error_;
+  std::string last_text_;
+
+  std::optional<operation> connecting_;
+  std::uint64_t operations_ = 0;
+  std::deque<flush_waiting> flushes_;
+  std::deque<publish_waiting> publishes_;
+  inbox inbox_{*this};
+  mux mux_;
+  bool has_inbox_ = false;
+  boost::asio::steady_timer calls_timer_;
+  std::optional<session::time> calls_armed_;
+  std::unordered_map<session::sid, std::shared_ptr<subscription_state>> subscriptions_;
+  std::vector<std::shared_ptr<subscription_state>> retired_;  // until the batch is over
+  struct completion {
+    next_operation operation;
+    boost::system::error_code error;
+    message what;
+  };
+  std::vector<completion> ready_;
+
+  std::atomic<session::sid> last_sid_{0};
+  std::atomic<std::int64_t> max_payload_;
+  std::atomic<bool> takes_headers_{true};
+  std::atomic<std::uint64_t> in_messages_{0};
+  std::atomic<std::uint64_t> in_bytes_{0};
+  std::atomic<std::uint64_t> out_bytes_{0};
+  std::atomic<std::uint64_t> reconnects_{0};
+};
+
+template <class Operation, class Cancel>
+void driver::on_cancel(const Operation& done, Cancel cancel) {
+  auto slot = done.slot();
+  if (!slot.is_connected()) return;
+  slot.assign([weak = weak_from_this(), cancel](boost::asio::cancellation_type) {
+    const auto self = weak.lock();
+    if (!self) return;
+    boost::asio::post(self->executor_, [self, cancel] { cancel(); });
+  });
+}
+
+}  // namespace nuncio::client

@@ -1,0 +1,300 @@
+#include "driver.hpp"
+#include "subscription_state.hpp"
+
+#include <nuncio/protocol/subject.hpp>
+#include <nuncio/protocol/writer.hpp>
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+// What users ask of a connection.
+namespace nuncio::client {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using steady_clock = std::chrono::steady_clock;
+
+constexpr std::size_t line_overhead = 64;  // of PUB or HPUB besides its texts
+
+/// A request that one answer ends.
+class request_call final : public mux_call {
+ public:
+  using operation = driver::next_operation;
+
+  request_call(driver& home, time deadline, operation done)
+      : mux_call(deadline), home_(home), done_(std::move(done)) {}
+
+  std::optional<time> on_answer(const message_view& m, time) override {
+    if (is_no_responders(m)) {
+      home_.complete_soon(std::move(done_), errc::no_responders, message{});
+    } else {
+      home_.complete_soon(std::move(done_), {}, message(m));
+    }
+    return std::nullopt;
+  }
+  void on_time() override { done_.complete(errc::timed_out, message{}); }
+  void on_failure(error_code why) override { done_.post(home_.get_executor(), why, message{}); }
+  [[nodiscard]] const operation& done() const noexcept { return done_; }
+
+ private:
+  driver& home_;
+  operation done_;
+};
+
+// What would break the line, or be taken for several words.
+bool has_blank(std::string_view text) noexcept {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; });
+}
+
+bool can_publish_to(std::string_view subject) noexcept {
+  return !subject.empty() && !has_blank(subject) && protocol::has_only_full_tokens(subject);
+}
+
+}  // namespace
+
+// --- operations
+// ------------------------------------------------------------------------------------
+
+error_code driver::publish(const message_view& m) {
+  if (!can_publish_to(m.subject) || has_blank(m.reply)) return errc::bad_subject;
+  const auto size = m.header_block.size() + m.payload.size();
+  const auto limit = max_payload_.load(std::memory_order_relaxed);
+  if (limit >= 0 && size > static_cast<std::uint64_t>(limit)) return errc::max_payload;
+  if (!m.header_block.empty() && !takes_headers_.load(std::memory_order_relaxed)) {
+    return errc::no_headers;
+  }
+  const auto put =
+      outbox_.put(size + m.subject.size() + m.reply.size() + line_overhead, [&m](std::string& out) {
+        if (m.header_block.empty()) {
+          protocol::append_pub(out, m.subject, m.reply, m.payload);
+        } else {
+          protocol::append_hpub(out, m.subject, m.reply, m.header_block, m.payload);
+        }
+      });
+  if (put.wake) wake_writer();
+  return put.error;
+}
+
+void driver::publish_later(message m, operation done) {
+  auto error = publishes_.empty() ? publish(m.view()) : errc::buffer_full;
+  const auto size = m.subject().size() + m.header_block().size() + m.payload().size();
+  if (error != errc::buffer_full || size + line_overhead > options_.max_pending) {
+    return done.post(executor_, error);
+  }
+  const auto number = ++operations_;
+  on_cancel(done, [this, number] { cancel(publishes_, number); });
+  publishes_.push_back({number, std::move(m), std::move(done)});
+}
+
+void driver::retry_publishes() {
+  while (!publishes_.empty()) {
+    const auto error = publish(publishes_.front().what.view());
+    if (error == errc::buffer_full) return;
+    auto done = std::move(publishes_.front().done);
+    publishes_.pop_front();
+    done.complete(error);
+  }
+}
+
+void driver::request(const message_view& m,
+                     std::chrono::milliseconds timeout,
+                     next_operation done) {
+  if (!has_inbox_) subscribe_inbox();
+  const auto deadline = steady_clock::now() + timeout;
+  auto call = std::make_unique<request_call>(*this, deadline, std::move(done));
+  const auto& done_in_call = call->done();
+  const auto token = mux_.add(std::move(call));
+  const auto reply = mux_.reply_subject(token);
+  auto with_reply = m;
+  with_reply.reply = reply;
+  if (const auto error = publish(with_reply)) return mux_.remove(token)->on_failure(error);
+  on_cancel(done_in_call, [this, token] {
+    if (const auto gone = mux_.remove(token)) gone->on_failure(asio::error::operation_aborted);
+  });
+  if (!calls_armed_ || deadline < *calls_armed_) arm_calls_timer();
+}
+
+void driver::subscribe_inbox() {
+  if (life_ == life::closed) return;
+  has_inbox_ = true;
+  const auto id = last_sid_.fetch_add(1, std::memory_order_relaxed) + 1;
+  const auto subject = mux_.subject();
+  session_.add(id, subject, "", inbox_);
+  const auto put =
+      outbox_.put_control([&](std::string& out) { protocol::append_sub(out, subject, "", id); });
+  if (put.wake) wake_writer();
+}
+
+void driver::inbox::on_message(const protocol::server_message& m) {
+  home.mux_.handle(m, steady_clock::now());
+}
+
+// A server may forbid the inbox: then no request is ever answered.
+void driver::inbox::on_end(error_code why) {
+  home.has_inbox_ = false;
+  home.mux_.fail_all(why ? why : errc::closed);
+}
+
+void driver::arm_calls_timer() {
+  calls_armed_ = mux_.next_timer();
+  if (!calls_armed_) return;
+  calls_timer_.expires_at(*calls_armed_);
+  calls_timer_.async_wait([self = shared_from_this()](error_code error) {
+    if (error) return;
+    self->mux_.on_timer(steady_clock::now());
+    self->arm_calls_timer();
+  });
+}
+
+void driver::flush(operation done) {
+  if (life_ == life::closed) return done.post(executor_, errc::closed);
+  std::uint64_t pong = 0;
+  if (session_.is_open()) {
+    pong = session_.note_ping();
+    const auto put = outbox_.put_control([](std::string& out) { protocol::append_ping(out); });
+    if (put.wake) wake_writer();
+  }
+  const auto number = ++operations_;
+  on_cancel(done, [this, number] { cancel(flushes_, number); });
+  flushes_.push_back({number, pong, std::move(done)});
+}
+
+template <class Then>
+void driver::flush_then(Then then) {
+  flush({connection::handler(std::move(then)), executor_});
+}
+
+// UNSUB, and whatever was on its way comes before the answer to the PING behind it. What callbacks
+// publish meanwhile is flushed, too.
+void driver::drain(operation done) {
+  if (life_ == life::closed) return done.post(executor_, errc::closed);
+  is_draining_ = true;
+  for (const auto& [id, state] : subscriptions_) unsubscribe_later(id);
+  auto last = [self = shared_from_this(), done = std::move(done)](error_code error) mutable {
+    self->close(false);
+    done.complete(error);
+  };
+  flush_then([self = shared_from_this(), last = std::move(last)](error_code error) mutable {
+    while (!self->subscriptions_.empty()) {
+      self->finish_drain(self->subscriptions_.begin()->first);
+    }
+    if (error) return last(error);
+    self->flush_then(std::move(last));
+  });
+}
+
+void driver::drain(const std::shared_ptr<subscription_state>& state, operation done) {
+  if (!subscriptions_.contains(state->id())) return done.post(executor_, {});
+  unsubscribe_later(state->id());
+  flush_then([self = shared_from_this(), state, done = std::move(done)](error_code error) mutable {
+    self->finish_drain(state->id());
+    done.complete(error);
+  });
+}
+
+void driver::unsubscribe_later(session::sid id) {
+  const auto put = outbox_.put_control([id](std::string& out) { protocol::append_unsub(out, id); });
+  if (put.wake) wake_writer();
+}
+
+void driver::finish_drain(session::sid id) {
+  const auto at = subscriptions_.find(id);
+  if (at == subscriptions_.end()) return;
+  const auto held = std::move(at->second);
+  session_.remove(id);
+  held->on_end({});
+}
+
+void driver::fail_flushes(error_code why) {
+  for (auto& each : std::exchange(flushes_, {})) each.done.post(executor_, why);
+}
+
+template <class Waiting>
+void driver::cancel(std::deque<Waiting>& among, std::uint64_t number) {
+  const auto at = std::find_if(among.begin(), among.end(),
+                               [number](const Waiting& each) { return each.number == number; });
+  if (at == among.end()) return;
+  auto done = std::move(at->done);
+  among.erase(at);
+  done.post(executor_, asio::error::operation_aborted);
+}
+
+// --- subscriptions
+// ---------------------------------------------------------------------------------
+
+std::shared_ptr<subscription_state> driver::subscribe(std::string_view subject,
+                                                      const subscribe_options& set,
+                                                      connection::callback deliver) {
+  const auto id = last_sid_.fetch_add(1, std::memory_order_relaxed) + 1;
+  auto state = std::make_shared<subscription_state>(*this, id, std::string(subject),
+                                                    set.limits.value_or(options_.subscriptions),
+                                                    std::move(deliver));
+  if (!protocol::is_valid_subscription(subject) || has_blank(subject) || has_blank(set.queue)) {
+    state->finish(errc::bad_subject);
+    return state;
+  }
+  const auto say = [id, set, subject = std::string(subject)](std::string& out) {
+    protocol::append_sub(out, subject, set.queue, id);
+    if (set.max_messages > 0) protocol::append_unsub(out, id, set.max_messages);
+  };
+  // The books first: an answer to what is published next must find it there.
+  asio::dispatch(executor_, [self = shared_from_this(), state, set] {
+    self->add(state, set.queue, set.max_messages);
+  });
+  const auto put = outbox_.put_control(say);
+  if (put.wake) wake_writer();
+  if (put.error) {
+    // On another thread, a connection may have come meanwhile without hearing of it. A server
+    // ignores what it has heard before.
+    asio::dispatch(executor_, [self = shared_from_this(), say] {
+      if (self->outbox_.put_control(say).wake) self->wake_writer();
+    });
+  }
+  return state;
+}
+
+void driver::add(const std::shared_ptr<subscription_state>& state,
+                 std::string queue,
+                 std::uint64_t max) {
+  if (life_ == life::closed || is_draining_) return state->finish(errc::closed);
+  session_.add(state->id(), state->subject(), std::move(queue), *state);
+  if (max > 0) static_cast<void>(session_.limit(state->id(), max));
+  subscriptions_.emplace(state->id(), state);
+}
+
+void driver::unsubscribe(const std::shared_ptr<subscription_state>& state) {
+  if (!session_.remove(state->id())) return;
+  forget(state->id());
+  unsubscribe_later(state->id());
+}
+
+void driver::limit(const std::shared_ptr<subscription_state>& state, std::uint64_t max) {
+  const auto count = session_.limit(state->id(), max);
+  if (!count) return;
+  const auto put = outbox_.put_control(
+      [&](std::string& out) { protocol::append_unsub(out, state->id(), *count); });
+  if (put.wake) wake_writer();
+}
+
+void driver::forget(session::sid id) {
+  const auto at = subscriptions_.find(id);
+  if (at == subscriptions_.end()) return;
+  if (in_batch_) retired_.push_back(std::move(at->second));
+  subscriptions_.erase(at);
+}
+
+connection::counters driver::statistics() const noexcept {
+  return {.in_messages = in_messages_.load(std::memory_order_relaxed),
+          .in_bytes = in_bytes_.load(std::memory_order_relaxed),
+          .out_bytes = out_bytes_.load(std::memory_order_relaxed),
+          .reconnects = reconnects_.load(std::memory_order_relaxed),
+          .dropped = outbox_.dropped()};
+}
+
+}  // namespace nuncio::client

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <nuncio/client/error.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace nuncio::client {
+
+/// What happens to a message for which there is no room.
+enum class when_full : std::uint8_t {
+  error,        ///< it isn't taken: errc::buffer_full
+  drop_oldest,  ///< the oldest ones make room, without a word but in statistics
+};
+
+/// Something that happened to a connection besides its operations.
+struct status {
+  enum class kind : std::uint8_t {
+    connected,      ///< for the first time
+    disconnected,   ///< `error` and `text` say why; reconnecting begins
+    reconnected,    ///< subscriptions are in place again
+    servers,        ///< a server told of others that were not known
+    lame_duck,      ///< the server is about to leave; the connection moves when it does
+    error,          ///< the server said -ERR and goes on; `text` is what it said
+    slow_consumer,  ///< a subscription drops messages; `text` is its subject
+    closed,         ///< for good; `error` says why
+  };
+  kind what = kind::connected;
+  boost::system::error_code error;
+  std::string_view text;    ///< valid during the call
+  std::string_view server;  ///< `host:port`; empty where there is none
+};
+
+[[nodiscard]] std::string_view to_string(status::kind what) noexcept;
+
+struct reconnect_options {
+  bool enabled = true;
+  /// The first connect goes on trying, too, instead of failing after one attempt at each server.
+  bool at_first = false;
+  int max_attempts = -1;  ///< failures in a row after which a server is given up; -1: never
+  std::chrono::milliseconds first_pause{100};     ///< before the second round over the servers
+  std::chrono::milliseconds longest_pause{8000};  ///< the pause doubles up to this
+};
+
+struct subscription_limits {
+  std::size_t messages = 65'536;  ///< that wait to be taken
+  std::size_t bytes = 64UL * 1024 * 1024;
+  when_full full = when_full::error;  ///< error: the new message is dropped
+};
+
+struct options {
+  /// Comma-separated: `nats://[user:pass@|token@]host[:port]` or a bare `host[:port]`.
+  std::string servers = "nats://127.0.0.1:4222";
+  std::string name;  ///< shown in the server's monitoring
+  /// Credentials of a URL win over these.
+  std::string user;
+  std::string password;
+  std::string token;
+
+  bool randomize = true;  ///< the order of the servers
+  bool discover = true;   ///< use servers that others tell of
+  bool echo = true;       ///< get one's own messages, where subscribed
+  std::string inbox_prefix = "_INBOX";
+
+  std::chrono::milliseconds connect_timeout{5000};  ///< of one attempt, until the server has agreed
+  std::chrono::milliseconds ping_interval{120'000};
+  int max_pings_out = 2;  ///< PINGs without an answer that are borne
+  reconnect_options reconnect;
+
+  /// Bytes of published messages that wait to be sent, also while there is no connection.
+  std::size_t max_pending = 8UL * 1024 * 1024;
+  /// What gives way when they are too many while there is no connection. While there is one, it is
+  /// the new message.
+  when_full pending_full = when_full::error;
+  subscription_limits subscriptions;  ///< unless a subscription has its own
+
+  /// Called on the connection's executor. It may use the connection, not destroy it.
+  std::function<void(const status&)> on_status;
+};
+
+}  // namespace nuncio::client

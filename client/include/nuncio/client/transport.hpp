@@ -1,0 +1,37 @@
+#pragma once
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace nuncio::client {
+
+/// What a session needs of a byte stream to a server. The library brings TCP; others can be plugged
+/// in.
+///
+/// Operations complete on the executor that the stream was made for, never from within the call
+/// that starts them. One read and one write may be under way at a time.
+/// Thread: one at a time.
+class transport {
+ public:
+  using handler = boost::asio::any_completion_handler<void(boost::system::error_code, std::size_t)>;
+
+  transport() = default;
+  transport(const transport&) = delete;
+  transport& operator=(const transport&) = delete;
+  virtual ~transport() = default;
+
+  /// Reads at least one byte.
+  /// Lifetime: `into` until `done` is called.
+  virtual void async_read_some(std::span<char> into, handler done) = 0;
+  /// Writes all of `bytes`.
+  /// Lifetime: `bytes` until `done` is called.
+  virtual void async_write(std::string_view bytes, handler done) = 0;
+  /// Ends what is under way with operation_aborted, and the stream. May be called twice.
+  virtual void close() noexcept = 0;
+};
+
+}  // namespace nuncio::client

@@ -1,0 +1,115 @@
+#include "mux.hpp"
+
+#include <cstring>
+#include <utility>
+
+namespace nuncio::client {
+namespace {
+
+constexpr std::string_view digits =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+
+constexpr std::array<std::int8_t, 256> values = [] {
+  std::array<std::int8_t, 256> out{};
+  for (auto& each : out) each = -1;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    out[static_cast<unsigned char>(digits[i])] = static_cast<std::int8_t>(i);
+  }
+  return out;
+}();
+
+}  // namespace
+
+mux::mux(std::string prefix, random_source random)
+    : prefix_(std::move(prefix) + "."), random_(std::move(random)) {}
+
+mux::~mux() {
+  by_time_.clear();
+}
+
+mux::token mux::add(std::unique_ptr<mux_call> call) {
+  auto which = draw();
+  while (calls_.contains(which)) which = draw();
+  call->token_ = which;
+  // Most calls have the same time to live, so the newest is the last.
+  by_time_.insert(by_time_.end(), *call);
+  calls_.emplace(which, std::move(call));
+  return which;
+}
+
+// From a stock: asking the system for each would cost more than the rest of a call.
+mux::token mux::draw() {
+  if (used_ + sizeof(token) > drawn_.size()) {
+    random_(drawn_);
+    used_ = 0;
+  }
+  token out = 0;
+  std::memcpy(&out, drawn_.data() + used_, sizeof out);
+  used_ += sizeof out;
+  return out;
+}
+
+std::string mux::reply_subject(token which) const {
+  std::string out;
+  out.reserve(prefix_.size() + token_size);
+  out += prefix_;
+  for (std::size_t i = 0; i < token_size; ++i) {
+    out += digits[which & 63];
+    which >>= 6;
+  }
+  return out;
+}
+
+std::optional<mux::token> mux::token_of(std::string_view subject) const noexcept {
+  if (subject.size() < token_size) return std::nullopt;
+  const auto text = subject.substr(subject.size() - token_size);
+  token out = 0;
+  for (std::size_t i = token_size; i-- > 0;) {
+    const auto value = values[static_cast<unsigned char>(text[i])];
+    if (value < 0 || (i == token_size - 1 && value > 15)) return std::nullopt;
+    out = out << 6 | static_cast<token>(value);
+  }
+  return out;
+}
+
+std::unique_ptr<mux_call> mux::remove(token which) {
+  const auto at = calls_.find(which);
+  if (at == calls_.end()) return nullptr;
+  auto call = std::move(at->second);
+  calls_.erase(at);
+  by_time_.erase(timeline::s_iterator_to(*call));
+  return call;
+}
+
+bool mux::handle(const message_view& m, time now) {
+  const auto which = token_of(m.subject);
+  if (!which) return false;
+  const auto at = calls_.find(*which);
+  if (at == calls_.end()) return false;
+  // Off the books while it is called, since it may use them.
+  auto call = remove(*which);
+  const auto next = call->on_answer(m, now);
+  if (!next) return true;
+  call->deadline_ = *next;
+  by_time_.insert(*call);
+  calls_.emplace(*which, std::move(call));
+  return true;
+}
+
+void mux::on_timer(time now) {
+  while (!by_time_.empty() && by_time_.begin()->deadline_ <= now) {
+    remove(by_time_.begin()->token_)->on_time();
+  }
+}
+
+std::optional<mux::time> mux::next_timer() const noexcept {
+  if (by_time_.empty()) return std::nullopt;
+  return by_time_.begin()->deadline_;
+}
+
+void mux::fail_all(boost::system::error_code why) {
+  by_time_.clear();
+  for (auto& [which, call] : std::exchange(calls_, {})) call->on_failure(why);
+}
+
+}  // namespace nuncio::client

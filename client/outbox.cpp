@@ -1,0 +1,70 @@
+#include "outbox.hpp"
+
+#include <utility>
+
+namespace nuncio::client {
+
+bool outbox::open(std::string_view first) {
+  const std::scoped_lock held(lock_);
+  if (is_closed_) return false;
+  is_open_ = true;
+  waiting_.insert(0, first);
+  if (policy_ == when_full::drop_oldest && !first.empty()) sizes_.push_front(first.size());
+  is_awake_ = false;
+  return !waiting_.empty() && note_work();
+}
+
+void outbox::suspend() {
+  const std::scoped_lock held(lock_);
+  is_open_ = false;
+}
+
+void outbox::close() {
+  const std::scoped_lock held(lock_);
+  is_open_ = false;
+  is_closed_ = true;
+  waiting_ = {};
+  sizes_ = {};
+}
+
+bool outbox::take(std::string& into) {
+  into.clear();
+  const std::scoped_lock held(lock_);
+  if (!is_open_) return false;
+  std::swap(waiting_, into);
+  sizes_.clear();
+  is_awake_ = !into.empty();
+  return is_awake_;
+}
+
+std::size_t outbox::size() const {
+  const std::scoped_lock held(lock_);
+  return waiting_.size();
+}
+
+std::uint64_t outbox::dropped() const {
+  const std::scoped_lock held(lock_);
+  return dropped_;
+}
+
+bool outbox::has_room(std::size_t size) const {
+  const std::scoped_lock held(lock_);
+  const bool dropping = policy_ == when_full::drop_oldest && !is_open_ && size <= limit_;
+  return is_closed_ || dropping || waiting_.size() + size <= limit_;
+}
+
+// The lock is held. Lines of the protocol, which must not go, lie here only while there is a
+// connection. A message that doesn't fit by itself never does.
+bool outbox::make_room(std::size_t size) {
+  if (policy_ != when_full::drop_oldest || is_open_ || size > limit_) return false;
+  std::size_t gone = 0;
+  while (!sizes_.empty() && waiting_.size() - gone + size > limit_) {
+    gone += sizes_.front();
+    sizes_.pop_front();
+    ++dropped_;
+  }
+  waiting_.erase(0, gone);
+  return true;
+}
+
+}  // namespace nuncio::client

@@ -1,0 +1,257 @@
+#include "session.hpp"
+
+#include <nuncio/protocol/connect.hpp>
+#include <nuncio/protocol/writer.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+namespace nuncio::client {
+namespace {
+
+using boost::system::error_code;
+using kind = protocol::server_event::kind;
+
+constexpr char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool starts_with_any_case(std::string_view text, std::string_view prefix) noexcept {
+  return text.size() >= prefix.size() &&
+         std::equal(prefix.begin(), prefix.end(), text.begin(),
+                    [](char a, char b) { return lower(a) == lower(b); });
+}
+
+struct err_row {
+  std::string_view text;  // how it begins
+  errc means;
+  bool closes;
+};
+
+// Source: NATS client protocol, section 18. Of what isn't listed, the server closes.
+constexpr std::array err_rows{
+    err_row{"Permissions Violation", errc::permission, false},
+    err_row{"Invalid Subject", errc::bad_subject, false},
+    err_row{"Invalid Publish Subject", errc::bad_subject, false},
+    err_row{"maximum subscriptions exceeded", errc::refused, false},
+    err_row{"Stale Connection", errc::stale, true},
+    err_row{"maximum connections exceeded", errc::server_full, true},
+    err_row{"maximum account active connections exceeded", errc::server_full, true},
+    err_row{"Connection throttling is active", errc::server_full, true},
+    err_row{"Authorization Violation", errc::authorization, true},
+    err_row{"Authentication Timeout", errc::authorization, true},
+    err_row{"User Authentication", errc::authorization, true},
+    err_row{"Account Authentication", errc::authorization, true},
+    err_row{"Secure Connection - TLS Required", errc::tls_required, true},
+};
+
+err_row meaning_of(std::string_view text) noexcept {
+  for (const auto& row : err_rows) {
+    if (starts_with_any_case(text, row.text)) return row;
+  }
+  return {text, errc::refused, true};
+}
+
+// The part behind `before` up to the next quote.
+std::string_view quoted(std::string_view text, std::string_view before) noexcept {
+  const auto at = text.find(before);
+  if (at == std::string_view::npos) return {};
+  text.remove_prefix(at + before.size());
+  return text.substr(0, text.find('"'));
+}
+
+std::uint64_t to_number(std::string_view text) noexcept {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+}  // namespace
+
+void session::begin(const protocol::server_url& server, time) {
+  server_ = server;
+  phase_ = phase::awaits_info;
+  info_ = {};
+  output_.clear();
+  error_.clear();
+  error_text_.clear();
+  heard_ = false;
+  pings_out_ = 0;
+  pings_ = pongs_ = 0;
+}
+
+void session::end() noexcept {
+  phase_ = phase::none;
+  output_.clear();
+}
+
+session::step session::handle(const protocol::server_event& event, time now) {
+  heard_ = true;
+  switch (event.what) {
+    case kind::message:
+      if (phase_ == phase::open) deliver(event.message);
+      return step::go_on;
+    case kind::ping:
+      protocol::append_pong(output_);
+      return step::go_on;
+    case kind::malformed:
+      return lose(errc::protocol, event.text);
+    case kind::err:
+      return on_err(event.text);
+    case kind::info:
+      return on_info(event.text);
+    case kind::pong:
+      if (phase_ == phase::awaits_info) return lose(errc::protocol, "PONG came before INFO");
+      pings_out_ = 0;
+      ++pongs_;
+      if (phase_ == phase::open) {
+        events_.on_pong(pongs_);
+        return step::go_on;
+      }
+      phase_ = phase::open;
+      next_ping_ = now + set_.ping_interval;
+      return step::opened;
+    case kind::ok:
+    case kind::need_more:
+      break;
+  }
+  return step::go_on;
+}
+
+session::step session::on_info(std::string_view json) {
+  auto info = protocol::parse_info(json);
+  if (!info) return lose(errc::protocol, "INFO isn't a JSON object");
+  info_ = *std::move(info);
+  if (phase_ != phase::awaits_info) {
+    if (phase_ == phase::open) events_.on_info(info_);
+    return step::go_on;
+  }
+  if (info_.tls_required) return lose(errc::tls_required);
+
+  protocol::connect_options hello;
+  hello.verbose = false;
+  hello.pedantic = false;
+  hello.echo = set_.echo;
+  hello.name = set_.name;
+  hello.lang = "nuncio";
+  hello.version = NUNCIO_VERSION;
+  hello.protocol = 1;
+  hello.headers = info_.headers;
+  hello.no_responders = info_.headers;
+  const bool in_url = !server_.user.empty() || !server_.token.empty();
+  hello.user = in_url ? server_.user : set_.user;
+  hello.pass = in_url ? server_.pass : set_.password;
+  hello.auth_token = in_url ? server_.token : set_.token;
+  protocol::append_connect(output_, hello);
+  protocol::append_ping(output_);
+  ++pings_;
+  phase_ = phase::awaits_pong;
+  return step::go_on;
+}
+
+session::step session::on_err(std::string_view text) {
+  const auto row = meaning_of(text);
+  if (row.closes || phase_ != phase::open) return lose(row.means, text);
+  if (starts_with_any_case(text, "Permissions Violation for Subscription")) {
+    refuse_subscription(text);
+  }
+  events_.on_complaint(row.means, text);
+  return step::go_on;
+}
+
+// Names the subscription by subject and queue group, and by sid where it existed before.
+void session::refuse_subscription(std::string_view complaint) {
+  const auto subject = quoted(complaint, "to \"");
+  const auto queue = quoted(complaint, "using queue \"");
+  const auto named = to_number(quoted(complaint, "(sid \""));
+  std::vector<subscriber*> refused;
+  for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
+    const auto& [id, sub] = *at;
+    if (named != 0 ? id != named : sub.subject != subject || sub.queue != queue) {
+      ++at;
+      continue;
+    }
+    refused.push_back(sub.to);
+    subscriptions_.erase(at++);
+  }
+  for (auto* const each : refused) each->on_end(errc::permission);
+}
+
+void session::deliver(const protocol::server_message& m) {
+  const auto at = subscriptions_.find(to_number(m.sid));
+  if (at == subscriptions_.end()) return;
+  auto& sub = at->second;
+  auto* const to = sub.to;
+  const bool is_last = ++sub.delivered == sub.max;
+  // Off the books first: the subscriber may change them.
+  if (is_last) subscriptions_.erase(at);
+  to->on_message(m);
+  if (is_last) to->on_end({});
+}
+
+std::optional<session::time> session::next_timer() const noexcept {
+  if (phase_ != phase::open) return std::nullopt;
+  return next_ping_;
+}
+
+session::step session::on_timer(time now) {
+  if (phase_ != phase::open || now < next_ping_) return step::go_on;
+  next_ping_ = now + set_.ping_interval;
+  if (std::exchange(heard_, false)) {
+    pings_out_ = 0;
+    return step::go_on;
+  }
+  if (pings_out_ >= set_.max_pings_out) return lose(errc::stale);
+  ++pings_out_;
+  note_ping();
+  protocol::append_ping(output_);
+  return step::go_on;
+}
+
+std::string session::take_output() {
+  return std::exchange(output_, {});
+}
+
+void session::add(sid id, std::string subject, std::string queue, subscriber& to) {
+  subscriptions_.try_emplace(id, subscription{std::move(subject), std::move(queue), &to});
+}
+
+std::optional<std::uint64_t> session::limit(sid id, std::uint64_t max) {
+  const auto at = subscriptions_.find(id);
+  if (at == subscriptions_.end()) return std::nullopt;
+  auto& sub = at->second;
+  sub.max = max;
+  if (sub.delivered < max) return max - sub.earlier;
+  auto* const to = sub.to;
+  subscriptions_.erase(at);
+  to->on_end({});
+  return 0;
+}
+
+bool session::remove(sid id) {
+  return subscriptions_.erase(id) != 0;
+}
+
+std::string session::resubscription() {
+  std::string out;
+  for (auto& [id, sub] : subscriptions_) {
+    sub.earlier = sub.delivered;
+    protocol::append_sub(out, sub.subject, sub.queue, id);
+    if (sub.max > 0) protocol::append_unsub(out, id, sub.max - sub.earlier);
+  }
+  return out;
+}
+
+void session::end_all(error_code why) {
+  for (const auto& [id, sub] : std::exchange(subscriptions_, {})) sub.to->on_end(why);
+}
+
+session::step session::lose(error_code why, std::string_view text) {
+  error_ = why;
+  error_text_ = text;
+  return step::lost;
+}
+
+}  // namespace nuncio::client

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace nuncio::test {
+
+/// A server of NATS' kind in a process of its own, on a port of its own: nuncio-server or
+/// nats-server, whose flags are the same. Throws std::runtime_error if it doesn't start.
+class server_process {
+ public:
+  explicit server_process(std::string program, std::vector<std::string> flags = {}, int port = -1)
+      : program_(std::move(program)), flags_(std::move(flags)) {
+    start(port);
+  }
+  server_process(const server_process&) = delete;
+  server_process& operator=(const server_process&) = delete;
+  ~server_process() { kill(SIGKILL); }
+
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] std::string url() const { return "nats://127.0.0.1:" + std::to_string(port_); }
+
+  /// Ends it; with SIGKILL as a crash would.
+  void kill(int signal) {
+    if (pid_ <= 0) return;
+    ::kill(pid_, signal);
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+  /// Starts it again, on the port that it had.
+  void restart() { start(port_); }
+  /// Stops it where it is, as a machine that hangs would.
+  void freeze() const {
+    ::kill(pid_, SIGSTOP);
+    ::waitpid(pid_, nullptr, WUNTRACED);  // until it has stopped
+  }
+
+ private:
+  void start(int port) {
+    auto pattern = (std::filesystem::temp_directory_path() / "nuncio-test-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+    const std::filesystem::path folder = pattern;
+    std::vector<std::string> words{
+        program_, "-a", "127.0.0.1",     "-p", std::to_string(port), "--ports_file_dir",
+        pattern,  "-l", pattern + "/log"};
+    words.insert(words.end(), flags_.begin(), flags_.end());
+    std::vector<char*> raw;
+    for (auto& word : words) raw.push_back(word.data());
+    raw.push_back(nullptr);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that crashes leaves nothing behind
+      ::execv(program_.c_str(), raw.data());
+      ::_exit(127);
+    }
+    // The ports file appears whole once clients are welcome.
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!read_port(folder)) {
+      const bool died = ::waitpid(pid_, nullptr, WNOHANG) == pid_;
+      if (died) pid_ = -1;
+      if (died || std::chrono::steady_clock::now() > until) {
+        throw std::runtime_error(program_ + " doesn't start");
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    std::filesystem::remove_all(folder);
+  }
+  bool read_port(const std::filesystem::path& folder) {
+    for (const auto& each : std::filesystem::directory_iterator(folder)) {
+      if (each.path().extension() != ".ports") continue;
+      std::ifstream file(each.path());
+      const std::string text(std::istreambuf_iterator<char>(file), {});
+      const auto at = text.find("127.0.0.1:");
+      if (at == std::string::npos) return false;
+      port_ = static_cast<std::uint16_t>(std::strtoul(text.c_str() + at + 10, nullptr, 10));
+      return true;
+    }
+    return false;
+  }
+
+  const std::string program_;
+  const std::vector<std::string> flags_;
+  pid_t pid_ = -1;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace nuncio::test

@@ -1,0 +1,140 @@
+#include "mux.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstring>
+#include <random>
+#include <set>
+#include <string>
+
+namespace {
+
+using namespace nuncio::client;
+using namespace std::chrono_literals;
+
+const mux::time start{1000s};
+
+/// Writes what becomes of it into a text; waits for `answers` of them.
+class noted_call final : public mux_call {
+ public:
+  noted_call(std::string& into, time deadline, int answers = 1)
+      : mux_call(deadline), into_(into), left_(answers) {}
+  std::optional<time> on_answer(const message_view& m, time now) override {
+    into_ += "answer:" + std::string(m.payload) + " ";
+    if (--left_ == 0) return std::nullopt;
+    return now + 1s;
+  }
+  void on_time() override { into_ += "time "; }
+  void on_failure(boost::system::error_code why) override { into_ += why.message() + " "; }
+
+ private:
+  std::string& into_;
+  int left_;
+};
+
+struct world {
+  world()
+      : it("_INBOX.me", [this](std::span<std::byte> into) {
+          ++draws;
+          for (auto& each : into) each = static_cast<std::byte>(random());
+        }) {}
+  mux::token call(mux::time deadline, int answers = 1) {
+    return it.add(std::make_unique<noted_call>(said, deadline, answers));
+  }
+  bool answer(mux::token which, std::string_view payload) {
+    const auto subject = it.reply_subject(which);
+    return it.handle({.subject = subject, .payload = payload}, start);
+  }
+  std::string said;
+  std::mt19937 random{1};
+  int draws = 0;
+  mux it;
+};
+
+}  // namespace
+
+TEST_CASE("mux: an answer ends the call that it is for, a second one is late") {
+  world w;
+  CHECK(w.it.subject() == "_INBOX.me.*");
+  const auto a = w.call(start + 1s);
+  const auto b = w.call(start + 1s);
+  CHECK(w.it.reply_subject(a).starts_with("_INBOX.me."));
+  CHECK(w.it.reply_subject(a) != w.it.reply_subject(b));
+  CHECK(w.answer(b, "b"));
+  CHECK_FALSE(w.answer(b, "again"));
+  CHECK(w.answer(a, "a"));
+  CHECK(w.said == "answer:b answer:a ");
+  CHECK(w.it.size() == 0);
+  CHECK_FALSE(w.it.next_timer());
+}
+
+TEST_CASE("mux: what isn't a token of ours is for nobody") {
+  world w;
+  const auto a = w.call(start + 1s);
+  const auto good = w.it.reply_subject(a);
+  for (const auto& subject :
+       {std::string("_INBOX.me."), std::string("x"), good.substr(0, good.size() - 1),
+        good.substr(0, good.size() - 1) + "_", good.substr(0, good.size() - 1) + ".",
+        std::string("_INBOX.me.abcdefghij0")}) {
+    CAPTURE(subject);
+    if (subject == good) continue;
+    CHECK_FALSE(w.it.handle({.subject = subject}, start));
+  }
+  CHECK(w.it.size() == 1);
+}
+
+TEST_CASE("mux: calls end when their time has come, the soonest first") {
+  world w;
+  const auto late = w.call(start + 3s);
+  w.call(start + 1s);
+  w.call(start + 2s);
+  CHECK(w.it.next_timer() == start + 1s);
+  w.it.on_timer(start + 999ms);
+  CHECK(w.said.empty());
+  w.it.on_timer(start + 2s);
+  CHECK(w.said == "time time ");
+  CHECK(w.it.next_timer() == start + 3s);
+  CHECK(w.answer(late, "x"));
+}
+
+TEST_CASE("mux: a call may go on and has a new deadline then") {
+  world w;
+  const auto a = w.call(start + 10s, 3);
+  CHECK(w.answer(a, "1"));
+  CHECK(w.it.next_timer() == start + 1s);
+  CHECK(w.answer(a, "2"));
+  CHECK(w.answer(a, "3"));
+  CHECK_FALSE(w.answer(a, "4"));
+  CHECK(w.said == "answer:1 answer:2 answer:3 ");
+}
+
+TEST_CASE("mux: a call that is taken out hears nothing more") {
+  world w;
+  const auto a = w.call(start + 1s);
+  CHECK(w.it.remove(a));
+  CHECK_FALSE(w.it.remove(a));
+  CHECK_FALSE(w.answer(a, "x"));
+  w.it.on_timer(start + 5s);
+  CHECK(w.said.empty());
+}
+
+TEST_CASE("mux: all calls can fail at once, and the mux goes on") {
+  world w;
+  w.call(start + 1s);
+  w.call(start + 2s);
+  w.it.fail_all(errc::closed);
+  CHECK(w.said == "the connection is closed the connection is closed ");
+  w.said.clear();
+  const auto a = w.call(start + 1s);
+  CHECK(w.answer(a, "x"));
+  CHECK(w.said == "answer:x ");
+}
+
+TEST_CASE("mux: tokens are all different and drawn many at a time") {
+  world w;
+  std::set<std::string> seen;
+  for (int i = 0; i < 10'000; ++i) seen.insert(w.it.reply_subject(w.call(start + 1s)));
+  CHECK(seen.size() == 10'000);
+  CHECK(w.draws < 200);
+}
