@@ -119,6 +119,7 @@ bool server_pool::merge(const std::vector<std::string>& told) {
 
 std::vector<protocol::server_url> server_pool::servers() const {
   std::vector<protocol::server_url> out;
+  out.reserve(entries_.size());
   for (const auto& each : entries_) out.push_back(each.url);
   return out;
 }
