@@ -1,0 +1,77 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// How services tell of themselves: the answers to `$SRV.PING`, `$SRV.INFO` and `$SRV.STATS`.
+/// Source: NATS ADR-32.
+namespace nuncio::protocol {
+
+using service_metadata = std::map<std::string, std::string>;
+
+/// What all answers begin with.
+struct service_identity {
+  std::string name;
+  std::string id;
+  std::string version;
+  service_metadata metadata;
+
+  friend bool operator==(const service_identity&, const service_identity&) = default;
+};
+
+struct service_endpoint {
+  std::string name;
+  std::string subject;
+  std::string queue_group;  ///< empty: none
+  service_metadata metadata;
+
+  friend bool operator==(const service_endpoint&, const service_endpoint&) = default;
+};
+
+struct service_info {
+  service_identity identity;
+  std::string description;
+  std::vector<service_endpoint> endpoints;
+
+  friend bool operator==(const service_info&, const service_info&) = default;
+};
+
+struct endpoint_stats {
+  std::string name;
+  std::string subject;
+  std::string queue_group;
+  std::uint64_t requests = 0;
+  std::uint64_t errors = 0;
+  std::string last_error;
+  std::chrono::nanoseconds processing_time{0};  ///< of all requests together
+};
+
+struct service_stats {
+  service_identity identity;
+  std::chrono::system_clock::time_point started;
+  std::vector<endpoint_stats> endpoints;
+};
+
+/// The answers as JSON.
+[[nodiscard]] std::string to_ping_response(const service_identity& identity);
+[[nodiscard]] std::string to_info_response(const service_info& info);
+[[nodiscard]] std::string to_stats_response(const service_stats& stats);
+
+/// Reads what any library answers to INFO. Unknown members are passed over, missing ones are empty.
+/// Errors:  nothing if it isn't a JSON object with a name and an id.
+[[nodiscard]] std::optional<service_info> parse_info_response(std::string_view json);
+
+/// Letters, digits, `-` and `_`, at least one.
+[[nodiscard]] bool is_service_name(std::string_view name) noexcept;
+/// A version as Semantic Versioning 2.0 has it.
+[[nodiscard]] bool is_semantic_version(std::string_view version) noexcept;
+/// The number before the first dot.
+/// Pre:     is_semantic_version(version).
+[[nodiscard]] std::string_view major_version(std::string_view version) noexcept;
+
+}  // namespace nuncio::protocol
