@@ -95,8 +95,8 @@ driver::driver(asio::any_io_executor executor, options settings)
       timer_(executor_),
       event_(executor_),
       attempt_(executor_),
-      mux_(make_inbox(options_.inbox_prefix), draw_random),
-      calls_timer_(executor_),
+      calls_(
+          std::make_shared<timed_mux>(executor_, make_inbox(options_.inbox_prefix), draw_random)),
       max_payload_(protocol::default_max_payload) {}
 
 driver::~driver() = default;
@@ -244,7 +244,10 @@ void driver::become_open() {
   learn(session_.info());
   const bool again = std::exchange(was_open_, true);
   life_ = life::established;
-  if (outbox_.open(session_.resubscription())) wake_writer();
+  std::string first;
+  if (extension_) extension_->on_opening(first);
+  first += session_.resubscription();
+  if (outbox_.open(first)) wake_writer();
   for (auto& each : flushes_) {
     each.pong = session_.note_ping();
     const auto put = outbox_.put_control([](std::string& out) { protocol::append_ping(out); });
@@ -254,6 +257,7 @@ void driver::become_open() {
   if (again) count(reconnects_, 1);
   tell(again ? status::kind::reconnected : status::kind::connected);
   if (auto done = std::exchange(connecting_, std::nullopt)) done->complete({});
+  if (extension_) extension_->on_opened();
   retry_publishes();
   event_.cancel();
 }
@@ -282,8 +286,8 @@ void driver::close(bool detached) {
   if (auto done = std::exchange(connecting_, std::nullopt)) done->post(executor_, errc::closed);
   fail_flushes(errc::closed);
   for (auto& each : std::exchange(publishes_, {})) each.done.post(executor_, errc::closed);
-  calls_timer_.cancel();
-  mux_.fail_all(errc::closed);
+  calls_->fail_all(errc::closed);
+  if (extension_) extension_->on_closed();
   session_.end_all(errc::closed);
   tell(status::kind::closed, why);
 }
@@ -308,7 +312,7 @@ void driver::on_read(error_code error, std::size_t size) {
 }
 
 void driver::handle_input(std::size_t size) {
-  const auto now = steady_clock::now();
+  const auto now = batch_now_ = steady_clock::now();
   count(in_bytes_, size);
   parser_.feed({input_.data(), size});
   in_batch_ = true;
@@ -330,7 +334,16 @@ void driver::end_batch() {
   for (auto& each : std::exchange(ready_, {})) {
     each.operation.complete(each.error, std::move(each.what));
   }
+  for (auto& each : std::exchange(finished_, {})) each->complete();
   retired_.clear();
+}
+
+void driver::finish_soon(std::unique_ptr<finished_call> call) {
+  if (in_batch_) {
+    finished_.push_back(std::move(call));
+    return;
+  }
+  asio::post(executor_, [call = std::move(call)] { call->complete(); });
 }
 
 void driver::complete_soon(next_operation done, error_code error, message m) {
@@ -395,6 +408,7 @@ void driver::lose(error_code why, std::string_view text) {
   greeting_.clear();
   timer_.cancel();
   event_.cancel();
+  if (was_established && extension_) extension_->on_lost();
   if (was_established) {
     fail_flushes(life_ == life::closed ? errc::closed : errc::disconnected);
     if (life_ != life::closed) tell(status::kind::disconnected, why, text);

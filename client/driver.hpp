@@ -1,10 +1,10 @@
 #pragma once
 
-#include "mux.hpp"
 #include "outbox.hpp"
 #include "pending.hpp"
 #include "server_pool.hpp"
 #include "session.hpp"
+#include "timed_mux.hpp"
 
 #include <nuncio/client/connection.hpp>
 #include <nuncio/client/message.hpp>
@@ -34,6 +34,38 @@ namespace nuncio::client {
 
 class subscription_state;
 
+/// A call that is over and has only to be told to its user.
+class finished_call {
+ public:
+  finished_call() = default;
+  finished_call(const finished_call&) = delete;
+  finished_call& operator=(const finished_call&) = delete;
+  virtual ~finished_call() = default;
+  virtual void complete() = 0;
+};
+
+/// Something that lives with a connection and makes calls of its own on it.
+///
+/// Thread: the driver's executor.
+class driver_extension {
+ public:
+  driver_extension() = default;
+  driver_extension(const driver_extension&) = delete;
+  driver_extension& operator=(const driver_extension&) = delete;
+  virtual ~driver_extension() = default;
+
+  /// The connection is gone.
+  virtual void on_lost() = 0;
+  /// There is a new one: what must be said on it before anything else.
+  virtual void on_opening(std::string& first) = 0;
+  /// It is ready.
+  virtual void on_opened() = 0;
+  /// An answer that no call waits for.
+  virtual void on_stray_answer(const message_view& m) = 0;
+  /// The driver closes for good.
+  virtual void on_closed() = 0;
+};
+
 /// Carries out what session, server pool and outbox decide: makes connections, reads, writes, keeps
 /// the time, and completes what users wait for.
 ///
@@ -60,6 +92,27 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   void publish_later(message m, operation done);
   void request(const message_view& m, std::chrono::milliseconds timeout, next_operation done);
 
+  /// Publishes `m` so that the call gets the answers, and says where it is in calls(). If that
+  /// can't be done the call isn't taken, and nothing is published.
+  struct started {
+    boost::system::error_code error;
+    timed_mux::token which = 0;
+  };
+  started start(std::unique_ptr<mux_call>& call, const message_view& m);
+  /// The time of the bytes that are being used, or now.
+  [[nodiscard]] session::time now() const noexcept {
+    return in_batch_ ? batch_now_ : std::chrono::steady_clock::now();
+  }
+  [[nodiscard]] timed_mux& calls() noexcept { return *calls_; }
+  /// At most one; it is kept.
+  [[nodiscard]] const std::shared_ptr<driver_extension>& extension() const noexcept {
+    return extension_;
+  }
+  void extend(std::shared_ptr<driver_extension> by) { extension_ = std::move(by); }
+  /// Completes when the bytes of this read are used up, if there are any, so that nothing that a
+  /// user lets go of is still in use.
+  void finish_soon(std::unique_ptr<finished_call> call);
+
   /// Any thread.
   boost::system::error_code publish(const message_view& m);
   /// Any thread. `id` is new; SUB is on its way before anything that is published afterwards.
@@ -80,6 +133,7 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   }
   [[nodiscard]] const protocol::server_info& info() const noexcept { return session_.info(); }
   [[nodiscard]] bool is_open() const noexcept { return session_.is_open(); }
+  [[nodiscard]] bool is_closed() const noexcept { return life_ == life::closed; }
   /// Any thread.
   [[nodiscard]] connection::counters statistics() const noexcept;
 
@@ -122,7 +176,6 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   template <class Then>
   void flush_then(Then then);
   void subscribe_inbox();
-  void arm_calls_timer();
   void add(const std::shared_ptr<subscription_state>& state, std::string queue, std::uint64_t max);
   template <class Waiting>
   void cancel(std::deque<Waiting>& among, std::uint64_t number);
@@ -177,6 +230,7 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   bool is_writing_ = false;
   bool in_batch_ = false;
   bool attempt_expired_ = false;
+  session::time batch_now_;  // when the bytes that are being used were read
   boost::system::error_code last_error_;
   std::string last_text_;
 
@@ -185,10 +239,9 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   std::deque<flush_waiting> flushes_;
   std::deque<publish_waiting> publishes_;
   inbox inbox_{*this};
-  mux mux_;
+  std::shared_ptr<timed_mux> calls_;
   bool has_inbox_ = false;
-  boost::asio::steady_timer calls_timer_;
-  std::optional<session::time> calls_armed_;
+  std::shared_ptr<driver_extension> extension_;
   std::unordered_map<session::sid, std::shared_ptr<subscription_state>> subscriptions_;
   std::vector<std::shared_ptr<subscription_state>> retired_;  // until the batch is over
   struct completion {
@@ -197,6 +250,7 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
     message what;
   };
   std::vector<completion> ready_;
+  std::vector<std::unique_ptr<finished_call>> finished_;
 
   std::atomic<session::sid> last_sid_{0};
   std::atomic<std::int64_t> max_payload_;

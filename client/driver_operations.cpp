@@ -37,7 +37,10 @@ class request_call final : public mux_call {
     }
     return std::nullopt;
   }
-  void on_time() override { done_.complete(errc::timed_out, message{}); }
+  std::optional<time> on_time(time) override {
+    done_.complete(errc::timed_out, message{});
+    return std::nullopt;
+  }
   void on_failure(error_code why) override { done_.post(home_.get_executor(), why, message{}); }
   [[nodiscard]] const operation& done() const noexcept { return done_; }
 
@@ -102,29 +105,37 @@ void driver::retry_publishes() {
   }
 }
 
+driver::started driver::start(std::unique_ptr<mux_call>& call, const message_view& m) {
+  if (!has_inbox_) subscribe_inbox();
+  const auto which = calls_->add(std::move(call));
+  const auto reply = calls_->reply_subject(which);
+  auto with_reply = m;
+  with_reply.reply = reply;
+  const auto error = publish(with_reply);
+  if (error) call = calls_->remove(which);
+  return {error, which};
+}
+
 void driver::request(const message_view& m,
                      std::chrono::milliseconds timeout,
                      next_operation done) {
-  if (!has_inbox_) subscribe_inbox();
-  const auto deadline = steady_clock::now() + timeout;
-  auto call = std::make_unique<request_call>(*this, deadline, std::move(done));
-  const auto& done_in_call = call->done();
-  const auto token = mux_.add(std::move(call));
-  const auto reply = mux_.reply_subject(token);
-  auto with_reply = m;
-  with_reply.reply = reply;
-  if (const auto error = publish(with_reply)) return mux_.remove(token)->on_failure(error);
-  on_cancel(done_in_call, [this, token] {
-    if (const auto gone = mux_.remove(token)) gone->on_failure(asio::error::operation_aborted);
+  auto request =
+      std::make_unique<request_call>(*this, steady_clock::now() + timeout, std::move(done));
+  const auto& waiting = request->done();
+  std::unique_ptr<mux_call> call = std::move(request);
+  const auto [error, which] = start(call, m);
+  if (error) return call->on_failure(error);
+  on_cancel(waiting, [this, which = which] {
+    if (const auto gone = calls_->remove(which)) gone->on_failure(asio::error::operation_aborted);
   });
-  if (!calls_armed_ || deadline < *calls_armed_) arm_calls_timer();
 }
 
 void driver::subscribe_inbox() {
   if (life_ == life::closed) return;
   has_inbox_ = true;
+  calls_->set_owner(weak_from_this());
   const auto id = last_sid_.fetch_add(1, std::memory_order_relaxed) + 1;
-  const auto subject = mux_.subject();
+  const auto subject = calls_->subject();
   session_.add(id, subject, "", inbox_);
   const auto put =
       outbox_.put_control([&](std::string& out) { protocol::append_sub(out, subject, "", id); });
@@ -132,24 +143,14 @@ void driver::subscribe_inbox() {
 }
 
 void driver::inbox::on_message(const protocol::server_message& m) {
-  home.mux_.handle(m, steady_clock::now());
+  if (home.calls_->handle(m, home.batch_now_) || !home.extension_) return;
+  home.extension_->on_stray_answer(m);
 }
 
 // A server may forbid the inbox: then no request is ever answered.
 void driver::inbox::on_end(error_code why) {
   home.has_inbox_ = false;
-  home.mux_.fail_all(why ? why : errc::closed);
-}
-
-void driver::arm_calls_timer() {
-  calls_armed_ = mux_.next_timer();
-  if (!calls_armed_) return;
-  calls_timer_.expires_at(*calls_armed_);
-  calls_timer_.async_wait([self = shared_from_this()](error_code error) {
-    if (error) return;
-    self->mux_.on_timer(steady_clock::now());
-    self->arm_calls_timer();
-  });
+  home.calls_->fail_all(why ? why : errc::closed);
 }
 
 void driver::flush(operation done) {

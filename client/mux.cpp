@@ -77,28 +77,43 @@ std::unique_ptr<mux_call> mux::remove(token which) {
   if (at == calls_.end()) return nullptr;
   auto call = std::move(at->second);
   calls_.erase(at);
-  by_time_.erase(timeline::s_iterator_to(*call));
+  if (call) by_time_.erase(timeline::s_iterator_to(*call));
   return call;
 }
 
 bool mux::handle(const message_view& m, time now) {
   const auto which = token_of(m.subject);
-  if (!which) return false;
-  const auto at = calls_.find(*which);
-  if (at == calls_.end()) return false;
-  // Off the books while it is called, since it may use them.
-  auto call = remove(*which);
-  const auto next = call->on_answer(m, now);
-  if (!next) return true;
-  call->deadline_ = *next;
-  by_time_.insert(*call);
-  calls_.emplace(*which, std::move(call));
+  return which && say(*which, [&](mux_call& call) { return call.on_answer(m, now); });
+}
+
+// The call is taken out of its place meanwhile, since it may use the books, or be removed by what
+// it does.
+template <class Say>
+bool mux::say(token which, const Say& say) {
+  const auto at = calls_.find(which);
+  if (at == calls_.end() || !at->second) return false;
+  auto call = std::move(at->second);
+  const auto next = say(*call);
+  if (const auto again = calls_.find(which); again == calls_.end()) {
+    if (call->is_linked()) by_time_.erase(timeline::s_iterator_to(*call));
+    if (next) call->on_failure(errc::closed);
+  } else if (!next) {
+    calls_.erase(again);
+    by_time_.erase(timeline::s_iterator_to(*call));
+  } else {
+    if (*next != call->deadline_) {
+      by_time_.erase(timeline::s_iterator_to(*call));
+      call->deadline_ = *next;
+      by_time_.insert(*call);
+    }
+    again->second = std::move(call);
+  }
   return true;
 }
 
 void mux::on_timer(time now) {
   while (!by_time_.empty() && by_time_.begin()->deadline_ <= now) {
-    remove(by_time_.begin()->token_)->on_time();
+    say(by_time_.begin()->token_, [now](mux_call& call) { return call.on_time(now); });
   }
 }
 
@@ -109,7 +124,9 @@ std::optional<mux::time> mux::next_timer() const noexcept {
 
 void mux::fail_all(boost::system::error_code why) {
   by_time_.clear();
-  for (auto& [which, call] : std::exchange(calls_, {})) call->on_failure(why);
+  for (auto& [which, call] : std::exchange(calls_, {})) {
+    if (call) call->on_failure(why);
+  }
 }
 
 }  // namespace nuncio::client

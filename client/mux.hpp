@@ -16,24 +16,25 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace nuncio::client {
 
 /// A request that waits for answers. The mux owns it.
 class mux_call : public boost::intrusive::set_base_hook<
-                     boost::intrusive::link_mode<boost::intrusive::normal_link>> {
+                     boost::intrusive::link_mode<boost::intrusive::safe_link>> {
  public:
   using time = std::chrono::steady_clock::time_point;
 
-  explicit mux_call(time deadline) noexcept : deadline_(deadline) {}
+  explicit mux_call(time first_time) noexcept : deadline_(first_time) {}
   mux_call(const mux_call&) = delete;
   mux_call& operator=(const mux_call&) = delete;
   virtual ~mux_call() = default;
 
   /// An answer. When to call on_time() next; nothing if the call is over.
   virtual std::optional<time> on_answer(const message_view& m, time now) = 0;
-  /// Its time has come: the call is over.
-  virtual void on_time() = 0;
+  /// Its time has come. When it comes again; nothing if the call is over.
+  virtual std::optional<time> on_time(time now) = 0;
   /// The call is over: `why` is not empty.
   virtual void on_failure(boost::system::error_code why) = 0;
 
@@ -75,7 +76,7 @@ class mux {
 
   /// A message of the subscription. False if no call waits for it: it is late, or forged.
   bool handle(const message_view& m, time now);
-  /// Ends the calls whose time has come.
+  /// Calls those whose time has come.
   void on_timer(time now);
   [[nodiscard]] std::optional<time> next_timer() const noexcept;
   /// Ends all of them.
@@ -91,6 +92,8 @@ class mux {
   };
   using timeline = boost::intrusive::multiset<mux_call, boost::intrusive::compare<sooner>>;
 
+  template <class Say>
+  bool say(token which, const Say& say);
   token draw();
   [[nodiscard]] std::optional<token> token_of(std::string_view subject) const noexcept;
 

@@ -4,9 +4,11 @@
 
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -18,19 +20,41 @@ const mux::time start{1000s};
 /// Writes what becomes of it into a text; waits for `answers` of them.
 class noted_call final : public mux_call {
  public:
-  noted_call(std::string& into, time deadline, int answers = 1)
-      : mux_call(deadline), into_(into), left_(answers) {}
+  noted_call(std::string& into, time deadline, int answers = 1, int patience = 0)
+      : mux_call(deadline), into_(into), left_(answers), patience_(patience) {}
   std::optional<time> on_answer(const message_view& m, time now) override {
     into_ += "answer:" + std::string(m.payload) + " ";
     if (--left_ == 0) return std::nullopt;
     return now + 1s;
   }
-  void on_time() override { into_ += "time "; }
+  std::optional<mux::time> on_time(mux::time now) override {
+    into_ += "time ";
+    return patience_ > 0 ? std::optional(now + std::chrono::seconds(patience_--)) : std::nullopt;
+  }
   void on_failure(boost::system::error_code why) override { into_ += why.message() + " "; }
 
  private:
   std::string& into_;
   int left_;
+  int patience_;  // times that it goes on waiting
+};
+
+/// Lets go of itself, or of everything, while it is told of an answer.
+class leaving_call final : public mux_call {
+ public:
+  leaving_call(std::string& into, std::function<void()> leave)
+      : mux_call(start + 1s), into_(into), leave_(std::move(leave)) {}
+  std::optional<time> on_answer(const message_view&, time now) override {
+    into_ += "answer ";
+    leave_();
+    return now + 1s;
+  }
+  std::optional<time> on_time(time) override { return std::nullopt; }
+  void on_failure(boost::system::error_code why) override { into_ += why.message() + " "; }
+
+ private:
+  std::string& into_;
+  std::function<void()> leave_;
 };
 
 struct world {
@@ -137,4 +161,50 @@ TEST_CASE("mux: tokens are all different and drawn many at a time") {
   for (int i = 0; i < 10'000; ++i) seen.insert(w.it.reply_subject(w.call(start + 1s)));
   CHECK(seen.size() == 10'000);
   CHECK(w.draws < 200);
+}
+
+TEST_CASE("mux: a call whose time has come may ask for more") {
+  world w;
+  w.it.add(std::make_unique<noted_call>(w.said, start + 1s, 1, 2));
+  w.it.on_timer(start + 1s);
+  CHECK(w.it.next_timer() == start + 3s);
+  w.it.on_timer(start + 3s);
+  CHECK(w.it.next_timer() == start + 4s);
+  CHECK(w.it.size() == 1);
+  w.it.on_timer(start + 4s);
+  CHECK(w.said == "time time time ");
+  CHECK(w.it.size() == 0);
+  CHECK_FALSE(w.it.next_timer().has_value());
+}
+
+TEST_CASE("mux: a call that is removed by what it does is told, and forgotten") {
+  world w;
+  mux::token which = 0;
+  SUBCASE("by itself") {
+    which = w.it.add(
+        std::make_unique<leaving_call>(w.said, [&] { CHECK(w.it.remove(which) == nullptr); }));
+  }
+  SUBCASE("with all others") {
+    which = w.it.add(std::make_unique<leaving_call>(
+        w.said, [&] { w.it.fail_all(make_error_code(errc::disconnected)); }));
+    w.call(start + 5s);
+  }
+  CHECK(w.answer(which, "x"));
+  CHECK(w.said.find("answer ") == 0);
+  CHECK(w.said.find(make_error_code(errc::closed).message()) != std::string::npos);
+  CHECK(w.it.size() == 0);
+  CHECK_FALSE(w.it.next_timer().has_value());
+  CHECK_FALSE(w.answer(which, "x"));
+}
+
+TEST_CASE("mux: a call may make another one while it is told of an answer") {
+  world w;
+  mux::token other = 0;
+  const auto which = w.it.add(std::make_unique<leaving_call>(w.said, [&] {
+    for (int i = 0; i < 100; ++i) other = w.call(start + 2s);
+  }));
+  CHECK(w.answer(which, "x"));
+  CHECK(w.it.size() == 101);
+  CHECK(w.answer(other, "y"));
+  CHECK(w.said == "answer answer:y ");
 }
