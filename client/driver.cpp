@@ -65,14 +65,6 @@ session::settings session_settings(const options& set) {
           .max_pings_out = set.max_pings_out};
 }
 
-void draw_random(std::span<std::byte> into) {
-  std::random_device source;  // the system's, which can't be guessed
-  for (std::size_t i = 0; i < into.size(); i += sizeof(unsigned)) {
-    const unsigned value = source();
-    std::memcpy(into.data() + i, &value, std::min(sizeof value, into.size() - i));
-  }
-}
-
 std::string make_inbox(const std::string& prefix) {
   return prefix + "." + protocol::nuid(draw_random).next();
 }
@@ -83,6 +75,14 @@ void count(std::atomic<Counter>& what, std::uint64_t by) noexcept {
 }
 
 }  // namespace
+
+void draw_random(std::span<std::byte> into) {
+  std::random_device source;
+  for (std::size_t i = 0; i < into.size(); i += sizeof(unsigned)) {
+    const unsigned value = source();
+    std::memcpy(into.data() + i, &value, std::min(sizeof value, into.size() - i));
+  }
+}
 
 driver::driver(asio::any_io_executor executor, options settings)
     : executor_(std::move(executor)),

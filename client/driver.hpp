@@ -24,6 +24,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -33,6 +34,9 @@
 namespace nuncio::client {
 
 class subscription_state;
+
+/// Fills all bytes from the system's source, which can't be guessed.
+void draw_random(std::span<std::byte> into);
 
 /// A call that is over and has only to be told to its user.
 class finished_call {
@@ -259,6 +263,16 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   std::atomic<std::uint64_t> in_bytes_{0};
   std::atomic<std::uint64_t> out_bytes_{0};
   std::atomic<std::uint64_t> reconnects_{0};
+};
+
+struct connection::access {
+  static const std::shared_ptr<driver>& driver_of(connection& it) noexcept { return it.driver_; }
+  static client::subscription subscribe(driver& it,
+                                        std::string_view subject,
+                                        const subscribe_options& set,
+                                        callback deliver) {
+    return client::subscription(it.subscribe(subject, set, std::move(deliver)));
+  }
 };
 
 template <class Operation, class Cancel>

@@ -6,6 +6,16 @@ find_package(Boost 1.81 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 
+# Headers only. scripts/bootstrap unpacks them where their package can't be installed.
+find_path(NUNCIO_MSGPACK_INCLUDE msgpack.hpp
+  HINTS ${PROJECT_SOURCE_DIR}/build/deps/msgpack/usr/include
+  DOC "Folder of msgpack-c's C++ headers")
+if(NOT NUNCIO_MSGPACK_INCLUDE)
+  message(FATAL_ERROR "msgpack.hpp is not found: run scripts/bootstrap, or set NUNCIO_MSGPACK_INCLUDE")
+endif()
+add_library(nuncio_msgpack INTERFACE)
+target_include_directories(nuncio_msgpack SYSTEM INTERFACE $<BUILD_INTERFACE:${NUNCIO_MSGPACK_INCLUDE}>)
+
 # Private to our own targets, so that users of the libraries never inherit them.
 add_library(nuncio_warnings INTERFACE)
 target_compile_options(nuncio_warnings INTERFACE

@@ -1,4 +1,4 @@
-"""Runs the examples as their first comments say, and compares what docs/client.md quotes with them.
+"""Runs the examples as their first comments say, and compares what the pages in docs/ quote with them.
 
     examples_test.py FOLDER SERVER
 """
@@ -30,12 +30,29 @@ class ExamplesTest(unittest.TestCase):
             self.assertEqual(run("hello", server.url), (0, "orders.new: 3 lamps for Ada\nlamp costs 42\n", ""))
         self.assertEqual(run("hello", server.url), (1, "", "hello: Connection refused\n"))
 
-    def test_the_page_quotes_what_is_built(self):
-        built = (ROOT / "examples" / "hello.cpp").read_text()
-        blocks = re.findall(r"```cpp\n(.*?)```", (ROOT / "docs" / "client.md").read_text(), re.DOTALL)
-        self.assertEqual(len(blocks), 2)
-        for block in blocks:
-            self.assertIn(block, built)
+    def test_echo(self):
+        with ServerProcess(SERVER) as server:
+            nobody = "UNAVAILABLE: nobody serves this endpoint [no-responders]\n"
+            self.assertEqual(run("echo_caller", server.url), (0, nobody, ""))
+            service = subprocess.Popen([pathlib.Path(FOLDER) / "echo_service", server.url], stdout=subprocess.PIPE)
+            try:
+                self.assertEqual(service.stdout.readline(), b"ready\n")
+                self.assertEqual(run("echo_caller", server.url), (0, "hello\n", ""))
+                self.assertEqual(run("echo_caller", server.url, ""), (0, "INVALID_ARGUMENT: say something\n", ""))
+                service.terminate()
+                self.assertEqual(service.wait(10), 0)
+            finally:
+                service.kill()
+                service.communicate()
+            self.assertEqual(run("echo_caller", server.url), (0, nobody, ""))
+
+    def test_the_pages_quote_what_is_built(self):
+        built = "".join(each.read_text() for each in sorted((ROOT / "examples").glob("*.cpp")))
+        for page, expected in (("client.md", 2), ("rpc.md", 2)):
+            blocks = re.findall(r"```cpp\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+            self.assertEqual(len(blocks), expected)
+            for block in blocks:
+                self.assertIn(block, built)
 
 
 if __name__ == "__main__":

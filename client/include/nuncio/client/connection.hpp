@@ -164,7 +164,10 @@ class connection {
   [[nodiscard]] counters statistics() const noexcept;
   [[nodiscard]] boost::asio::any_io_executor get_executor() const noexcept;
 
+  struct access;  ///< the library's own way to what is behind it
+
  private:
+  friend struct access;
   void start_connect(handler done);
   void start_publish(message m, handler done);
   void start_request(message m, std::chrono::milliseconds timeout, answer_handler done);

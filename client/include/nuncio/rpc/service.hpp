@@ -1,0 +1,131 @@
+#pragma once
+
+#include <nuncio/client/connection.hpp>
+#include <nuncio/protocol/service.hpp>
+#include <nuncio/rpc/codec_msgpack.hpp>
+#include <nuncio/rpc/handler.hpp>
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/deferred.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace nuncio::rpc {
+
+class service_core;
+
+struct service_options {
+  std::string name;     ///< letters, digits, `-` and `_`
+  std::string version;  ///< semantic, such as `1.2.0`
+  std::string description;
+  protocol::service_metadata metadata;
+  /// Group of which one instance gets each request; nothing: every instance gets all of them.
+  std::optional<std::string> queue = "q";
+  /// Endpoints are reachable as `<name>.v<major>.<endpoint>` as well.
+  bool versioned = false;
+  std::size_t max_concurrent = 1000;  ///< calls of an endpoint at a time; more are refused at once
+  std::size_t max_per_caller = 200;   ///< calls of one connection at a time
+  /// A caller who can be told is told that its call runs, and where to cancel it, after this.
+  std::chrono::milliseconds accept_after{20};
+  /// Gets a line when a handler throws what isn't meant for callers; std::clog unless set.
+  std::function<void(std::string_view)> log;
+};
+
+struct endpoint_options {
+  /// Instead of `<service>.<name>`.
+  std::string subject;
+  /// Instead of the service's; an empty text: every instance gets all requests.
+  std::optional<std::string> queue;
+  protocol::service_metadata metadata;
+  bool idempotent = false;  ///< told to callers in the metadata
+  std::optional<std::size_t> max_concurrent;
+  std::optional<std::size_t> max_per_caller;
+};
+
+/// One instance of a named, versioned set of endpoints.
+///
+///   rpc::service calc(connection, {.name = "calc", .version = "1.2.0"});
+///   calc.endpoint<sum_request, int>("add", [](sum_request r) { return r.a + r.b; });
+///
+/// It answers $SRV.PING, INFO and STATS, so that `nats micro` and all libraries see it. The
+/// connection may still be connecting, and must outlive it.
+/// Thread: the connection's executor. Destroying it stops it; handlers that still run are
+/// cancelled.
+class service {
+ public:
+  using handler = boost::asio::any_completion_handler<void(boost::system::error_code)>;
+
+  /// Errors:  std::invalid_argument for a name or version that can't be one.
+  service(client::connection& connection, service_options settings);
+  service(service&&) noexcept = default;
+  service& operator=(service&&) noexcept;
+  service(const service&) = delete;
+  service& operator=(const service&) = delete;
+  ~service();
+
+  /// Serves unary and one-way calls of `name`.
+  ///
+  /// `f` is called with (Request, context&), (Request) or (), and returns Reply or
+  /// asio::awaitable<Reply>. What it throws becomes the caller's status if it is an rpc::error,
+  /// and INTERNAL otherwise.
+  /// Errors:  std::invalid_argument for a name, subject or queue that can't be one.
+  template <class Request, class Reply, class F>
+  void endpoint(std::string_view name, F f, const endpoint_options& set = {}) {
+    add(name, std::make_shared<detail::unary_handler<Request, Reply, F>>(std::move(f)), set,
+        codec_of<Request>::preferred);
+  }
+
+  /// Endpoints under `prefix` instead of the service's name. Groups may be nested by dots.
+  class group {
+   public:
+    template <class Request, class Reply, class F>
+    void endpoint(std::string_view name, F f, endpoint_options set = {}) {
+      if (set.subject.empty()) set.subject = prefix_ + '.' + std::string(name);
+      of_.template endpoint<Request, Reply>(name, std::move(f), set);
+    }
+
+   private:
+    friend class service;
+    group(service& of, std::string prefix) : of_(of), prefix_(std::move(prefix)) {}
+    service& of_;
+    std::string prefix_;
+  };
+  /// Lifetime: that of the service.
+  [[nodiscard]] group in_group(std::string prefix) { return {*this, std::move(prefix)}; }
+
+  /// Takes no more requests, and completes when those that it has are answered. No call fails by
+  /// it: other instances get the requests from now on.
+  ///
+  /// Errors:  errc::closed, with the connection. Cancel:  none.
+  template <class Token = boost::asio::deferred_t>
+  auto async_drain(Token&& token = {}) {
+    return boost::asio::async_initiate<Token, void(boost::system::error_code)>(
+        [core = core_](auto done) { start_drain(core, handler(std::move(done))); }, token);
+  }
+  /// Ends it at once; calls in progress are cancelled and answered UNAVAILABLE.
+  void stop();
+
+  [[nodiscard]] std::string_view id() const noexcept;
+  [[nodiscard]] protocol::service_stats stats() const;
+  /// Zeroes the counters.
+  void reset();
+
+ private:
+  void add(std::string_view name,
+           std::shared_ptr<detail::handler> handler,
+           const endpoint_options& set,
+           content_type preferred);
+  static void start_drain(const std::shared_ptr<service_core>& core, handler done);
+
+  std::shared_ptr<service_core> core_;
+};
+
+}  // namespace nuncio::rpc

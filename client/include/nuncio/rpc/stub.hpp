@@ -1,0 +1,219 @@
+#pragma once
+
+#include <nuncio/client/connection.hpp>
+#include <nuncio/rpc/call_options.hpp>
+#include <nuncio/rpc/codec_msgpack.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace nuncio::rpc {
+
+class stub_core;
+
+namespace detail {
+
+/// A request, written.
+struct request {
+  request() = default;  // no aggregate: see is_safe_beside_co_await
+
+  std::string endpoint;
+  std::string payload;
+  content_type type = content_type::msgpack;
+  bool is_typed = false;  ///< its type must be said
+  call_options options;   ///< without its views, which are kept below
+  metadata headers;
+  std::string id;
+  std::string key;
+  std::optional<std::chrono::steady_clock::time_point> deadline;  ///< of the call that is served
+};
+
+/// A call on its way: how its end gets to whoever made it.
+class pending_call {
+ public:
+  pending_call() = default;
+  pending_call(const pending_call&) = delete;
+  pending_call& operator=(const pending_call&) = delete;
+  virtual ~pending_call() = default;
+  /// Takes what there is to be had from the reply, which is gone afterwards.
+  virtual void set(status failure) = 0;
+  virtual void set(std::string_view payload, content_type type) = 0;
+  /// Tells.
+  virtual void complete() = 0;
+  [[nodiscard]] virtual boost::asio::cancellation_slot slot() const noexcept = 0;
+};
+
+template <class Reply, class Handler>
+class typed_call final : public pending_call {
+ public:
+  typed_call(Handler done, const boost::asio::any_io_executor& executor)
+      : work_(boost::asio::get_associated_executor(done, executor)), done_(std::move(done)) {}
+
+  void set(status failure) override { result_ = std::move(failure); }
+  void set(std::string_view payload, content_type type) override {
+    auto reply = codec_of<Reply>::decode(payload, type);
+    if (!reply) {
+      result_ = status(code::internal, "the reply can't be read: " + reply.error().text);
+    } else if constexpr (std::is_void_v<Reply>) {
+      result_ = result<void>();
+    } else {
+      result_ = *std::move(reply);
+    }
+  }
+  void complete() override {
+    if (auto held = slot(); held.is_connected()) held.clear();
+    const auto executor = work_.get_executor();
+    boost::asio::dispatch(executor, [done = std::move(done_), out = std::move(result_)]() mutable {
+      std::move(done)(std::move(out));
+    });
+    work_.reset();
+  }
+  [[nodiscard]] boost::asio::cancellation_slot slot() const noexcept override {
+    return boost::asio::get_associated_cancellation_slot(done_);
+  }
+
+ private:
+  boost::asio::executor_work_guard<
+      boost::asio::associated_executor_t<Handler, boost::asio::any_io_executor>>
+      work_;
+  Handler done_;
+  result<Reply> result_ = status();
+};
+
+/// g++ 12 copies aggregates that are temporaries beside a co_await bit by bit, which breaks their
+/// strings: there, requests need a name.
+template <class Request>
+constexpr bool is_safe_beside_co_await =
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+    std::is_lvalue_reference_v<Request> || !std::is_aggregate_v<std::remove_cvref_t<Request>> ||
+    std::is_trivially_copyable_v<std::remove_cvref_t<Request>>;
+#else
+    true;
+#endif
+
+}  // namespace detail
+
+struct stub_options {
+  /// For every call that doesn't say another.
+  std::chrono::nanoseconds timeout = std::chrono::seconds(5);
+  content_type encoding = content_type::msgpack;
+};
+
+/// The caller's side of a service.
+///
+///   rpc::stub calc(connection, "calc");
+///   int sum = co_await calc.call<int>("add", sum_request{2, 3}, {.timeout = 50ms});
+///
+/// Nothing is sent before a call. Cheap to copy. The connection must outlive calls.
+/// Thread: any.
+class stub {
+ public:
+  stub(client::connection& connection, std::string service, const stub_options& set = {});
+
+  /// Calls `endpoint` and waits for its answer, in a coroutine.
+  ///
+  /// Errors:  throws rpc::error. UNAVAILABLE at once if nobody serves it; DEADLINE_EXCEEDED;
+  ///          what the handler said; RESOURCE_EXHAUSTED if the request is too large, or more waits
+  ///          to be sent than the connection's options allow.
+  /// Cancel:  terminal. The handler is cancelled, too, if it has been running for a while.
+  /// Cost:    two allocations besides those of the payload.
+  template <class Reply = void, class Request>
+  [[nodiscard]] boost::asio::awaitable<Reply> call(std::string_view endpoint,
+                                                   Request&& value,
+                                                   const call_options& options = {}) {
+    static_assert(detail::is_safe_beside_co_await<Request&&>,
+                  "g++ 12 breaks temporaries like this one beside a co_await: name the request "
+                  "in a line of its own");
+    return finish<Reply>(core_, write(endpoint, value, options));
+  }
+
+  /// The same with any completion token, and without exceptions.
+  ///
+  /// Completes with `void(result<Reply>)`, on the token's executor.
+  /// Cancel:  all types.
+  template <class Reply, class Request, class Token>
+  auto async_call(std::string_view endpoint,
+                  const Request& value,
+                  const call_options& options,
+                  Token&& token) const {
+    return start<Reply>(core_, write(endpoint, value, options), std::forward<Token>(token));
+  }
+
+  /// Sends a one-way call and forgets it.
+  ///
+  /// Returns: what kept it from being sent. Nobody says whether somebody listened.
+  template <class Request>
+  status send(std::string_view endpoint, const Request& value, const call_options& options = {}) {
+    return send_now(write(endpoint, value, options));
+  }
+  /// Sends a one-way call; completes with `void(result<void>)` once the broker has handed it to an
+  /// instance, or UNAVAILABLE if there is none. The handler may not have run then.
+  template <class Request, class Token>
+  auto async_send(std::string_view endpoint,
+                  const Request& value,
+                  const call_options& options,
+                  Token&& token) const {
+    return start<void>(core_, write(endpoint, value, options), std::forward<Token>(token), true);
+  }
+
+ private:
+  template <class Request>
+  [[nodiscard]] detail::request write(std::string_view endpoint,
+                                      const Request& value,
+                                      const call_options& options) const {
+    using codec = codec_of<std::remove_cvref_t<Request>>;
+    detail::request out;
+    out.endpoint = endpoint;
+    out.type = choose_type<std::remove_cvref_t<Request>>(options.encoding);
+    out.is_typed = out.type != content_type::msgpack;
+    codec::encode(value, out.type, out.payload);
+    keep(out, options);
+    return out;
+  }
+  template <class Reply, class Token>
+  static auto start(std::shared_ptr<stub_core> core,
+                    detail::request what,
+                    Token&& token,
+                    bool is_one_way = false) {
+    return boost::asio::async_initiate<Token, void(result<Reply>)>(
+        [](auto done, std::shared_ptr<stub_core> by, detail::request request, bool one_way) {
+          using call = detail::typed_call<Reply, decltype(done)>;
+          const auto executor = executor_of(*by);
+          start_call(by, std::move(request), std::make_unique<call>(std::move(done), executor),
+                     one_way);
+        },
+        token, std::move(core), std::move(what), is_one_way);
+  }
+  template <class Reply>
+  static boost::asio::awaitable<Reply> finish(std::shared_ptr<stub_core> core,
+                                              detail::request what) {
+    auto out = co_await start<Reply>(std::move(core), std::move(what), boost::asio::use_awaitable);
+    co_return std::move(out).value();
+  }
+
+  static void keep(detail::request& out, const call_options& options);
+  [[nodiscard]] status send_now(detail::request what) const;
+  static boost::asio::any_io_executor executor_of(const stub_core& core);
+  static void start_call(const std::shared_ptr<stub_core>& core,
+                         detail::request what,
+                         std::unique_ptr<detail::pending_call> call,
+                         bool is_one_way);
+
+  std::shared_ptr<stub_core> core_;
+};
+
+}  // namespace nuncio::rpc

@@ -1,0 +1,88 @@
+#include "runtime.hpp"
+
+#include <nuncio/protocol/writer.hpp>
+
+namespace nuncio::rpc {
+namespace {
+
+constexpr std::size_t max_farewell = 4UL * 1024 * 1024;
+
+}  // namespace
+
+runtime& runtime::of(client::driver& home) {
+  if (!home.extension()) home.extend(std::make_shared<runtime>(home));
+  // Nothing else extends a driver.
+  return static_cast<runtime&>(*home.extension());
+}
+
+void runtime::send(std::string_view subject, const rpc_line& line, std::string_view reply) {
+  protocol::rpc_block block(line);
+  static_cast<void>(
+      home_.publish({.subject = subject, .reply = reply, .header_block = block.finish()}));
+}
+
+void runtime::on_lost() {
+  while (!bound_.empty()) {
+    auto& call = bound_.front();
+    bound_.pop_front();
+    call.on_lost(farewell_);
+  }
+  // Their other ends find out by themselves, only later.
+  if (farewell_.size() > max_farewell) farewell_.clear();
+}
+
+void runtime::on_opening(std::string& first) {
+  first += farewell_;
+  farewell_.clear();
+}
+
+void runtime::on_opened() {
+  while (!waiting_.empty()) {
+    auto& call = waiting_.front();
+    waiting_.pop_front();
+    call.on_opened();
+  }
+}
+
+void runtime::on_stray_answer(const message_view& m) {
+  ++strays_;
+  rpc_line line;
+  if (read_rpc_line(m.header_block, line) != protocol::rpc_line_state::present) return;
+  // Somebody runs what was given up.
+  if (line.frame == rpc_frame::accept && !m.reply.empty()) cancel(m.reply);
+  if (line.frame == rpc_frame::ping && !m.reply.empty()) cancel(m.reply);
+}
+
+status status_of(boost::system::error_code error, const client::driver& home) {
+  using client::errc;
+  if (error == errc::max_payload) {
+    return status::not_run(code::resource_exhausted,
+                           "the message is larger than the " +
+                               std::to_string(home.info().max_payload) +
+                               " bytes that the server takes",
+                           "max-payload");
+  }
+  if (error == errc::buffer_full) {
+    return status::not_run(code::resource_exhausted, "too much waits to be sent", "buffer-full");
+  }
+  if (error == errc::bad_subject) {
+    return status::not_run(code::invalid_argument, "that is no subject to call", "bad-subject");
+  }
+  if (error == errc::no_headers) {
+    return status::not_run(code::unimplemented, "the server knows no headers", "no-headers");
+  }
+  if (error == boost::asio::error::operation_aborted) {
+    return {code::cancelled, "the call was cancelled"};
+  }
+  return status::not_run(code::unavailable, error.message(), "no-connection");
+}
+
+reading read(const message_view& m) {
+  reading out;
+  if (m.header_block.empty()) return out;
+  out.state = read_rpc_line(m.header_block, out.line);
+  out.is_whole = protocol::parse_headers(m.header_block, out.headers);
+  return out;
+}
+
+}  // namespace nuncio::rpc

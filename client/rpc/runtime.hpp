@@ -1,0 +1,102 @@
+#pragma once
+
+#include "driver.hpp"
+
+#include <nuncio/client/connection.hpp>
+#include <nuncio/protocol/rpc.hpp>
+#include <nuncio/rpc/status.hpp>
+
+#include <boost/intrusive/list.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nuncio::rpc {
+
+using client::message_view;
+using protocol::rpc_frame;
+using protocol::rpc_line;
+
+/// A call that a lost connection ends, since its other end can't know what was lost.
+/// It takes itself off the list when it goes.
+class bound_call : public boost::intrusive::list_base_hook<
+                       boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  /// The connection is gone. Appends to `farewell` what the next one must say first, which is whole
+  /// messages.
+  virtual void on_lost(std::string& farewell) = 0;
+
+ protected:
+  ~bound_call() = default;
+};
+
+/// A call that is written once there is a connection.
+class waiting_call : public boost::intrusive::list_base_hook<
+                         boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  virtual void on_opened() = 0;
+
+ protected:
+  ~waiting_call() = default;
+};
+
+/// What the calls of one connection share, made or served.
+///
+/// Thread: the connection's executor.
+class runtime final : public client::driver_extension {
+ public:
+  /// That of a connection; made when it is first asked for.
+  static runtime& of(client::driver& home);
+
+  explicit runtime(client::driver& home) : home_(home) {}
+
+  [[nodiscard]] client::driver& home() noexcept { return home_; }
+  void bind(bound_call& call) { bound_.push_back(call); }
+  void wait(waiting_call& call) { waiting_.push_back(call); }
+
+  /// Publishes a frame without a payload. What can't be sent is lost, and found out by its number
+  /// or by time.
+  void send(std::string_view subject, const rpc_line& line, std::string_view reply = {});
+  void cancel(std::string_view control) { send(control, {.frame = rpc_frame::cancel}); }
+
+  /// Late answers, answers to calls that were given up, and forged ones.
+  [[nodiscard]] std::uint64_t strays() const noexcept { return strays_; }
+
+  void on_lost() override;
+  void on_opening(std::string& first) override;
+  void on_opened() override;
+  void on_stray_answer(const message_view& m) override;
+  void on_closed() override {}
+
+ private:
+  template <class Call>
+  using list_of = boost::intrusive::list<Call, boost::intrusive::constant_time_size<false>>;
+
+  client::driver& home_;
+  list_of<bound_call> bound_;
+  list_of<waiting_call> waiting_;
+  std::string farewell_;
+  std::uint64_t strays_ = 0;
+};
+
+/// The status for what kept a message from being published.
+[[nodiscard]] status status_of(boost::system::error_code error, const client::driver& home);
+
+/// The driver of a public connection.
+[[nodiscard]] inline const std::shared_ptr<client::driver>& driver_of(client::connection& it) {
+  return client::connection::access::driver_of(it);
+}
+
+/// What a header block says of a call.
+struct reading {
+  protocol::rpc_line_state state = protocol::rpc_line_state::absent;
+  rpc_line line;
+  protocol::header_view headers;
+  bool is_whole = true;  ///< false: the block can't be read
+};
+[[nodiscard]] reading read(const message_view& m);
+
+}  // namespace nuncio::rpc

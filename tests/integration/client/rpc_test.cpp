@@ -1,0 +1,749 @@
+#include "fixture.hpp"
+
+#include <nuncio/protocol/service.hpp>
+#include <nuncio/rpc/service.hpp>
+#include <nuncio/rpc/stub.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+// At namespace scope: msgpack's macros make templates.
+struct sum_request {
+  int a = 0;
+  int b = 0;
+  MSGPACK_DEFINE_MAP(a, b);
+};
+struct person {
+  std::string name;
+  std::vector<int> numbers;
+  MSGPACK_DEFINE_MAP(name, numbers);
+};
+
+namespace {
+
+using namespace nuncio::test;
+using namespace std::chrono_literals;
+namespace client = nuncio::client;
+namespace protocol = nuncio::protocol;
+namespace rpc = nuncio::rpc;
+using rpc::code;
+
+constexpr sum_request two_and_three{2, 3};
+
+// A server, a connection to it for each of both sides, and a service on one of them.
+struct world {
+  explicit world(const asio::any_io_executor& executor)
+      : server(server_program()),
+        serving(executor, with(server)),
+        calling(executor, with(server)),
+        remote(calling, "calc") {}
+
+  static client::options with(const server_process& to) {
+    client::options set;
+    set.servers = to.url();
+    set.reconnect.first_pause = 5ms;
+    set.reconnect.longest_pause = 20ms;
+    return set;
+  }
+  asio::awaitable<void> connect() {
+    co_await serving.async_connect(asio::use_awaitable);
+    co_await calling.async_connect(asio::use_awaitable);
+  }
+  // What a service subscribes to is in place.
+  asio::awaitable<void> ready() { co_await serving.async_flush(asio::use_awaitable); }
+
+  server_process server;
+  client::connection serving;
+  client::connection calling;
+  rpc::stub remote;
+};
+
+rpc::service_options calc() {
+  rpc::service_options set;
+  set.name = "calc";
+  set.version = "1.2.0";
+  return set;
+}
+
+void run_in_world(const std::function<asio::awaitable<void>(world&)>& body) {
+  run([&]() -> asio::awaitable<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    world w(executor);
+    co_await w.connect();
+    co_await body(w);
+  });
+}
+
+// How a call ended.
+template <class Reply>
+asio::awaitable<rpc::status> status_of(asio::awaitable<Reply> call) {
+  try {
+    co_await std::move(call);
+    co_return rpc::status();
+  } catch (const rpc::error& why) {
+    co_return why.status();
+  }
+}
+
+asio::awaitable<void> pause(std::chrono::milliseconds time) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, time);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+template <class Condition>
+asio::awaitable<void> until(Condition condition) {
+  while (!condition()) co_await pause(1ms);
+}
+
+}  // namespace
+
+TEST_CASE("rpc: handlers of every form answer") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    rpc::service service(w.serving, calc());
+    service.endpoint<sum_request, int>(
+        "add", [](sum_request r, rpc::context&) -> asio::awaitable<int> { co_return r.a + r.b; });
+    service.endpoint<sum_request, int>("add_now", [](sum_request r) { return r.a + r.b; });
+    service.endpoint<sum_request, long>("add_wide", [](const sum_request& r) { return r.a + r.b; });
+    service.endpoint<rpc::nothing, std::string>("hello", [] { return std::string("hello"); });
+    int noted = 0;
+    service.endpoint<int, void>("note", [&](int n) -> asio::awaitable<void> {
+      co_await pause(1ms);
+      noted = n;
+    });
+    service.endpoint<person, person>("same", [](person p) { return p; });
+    service.endpoint<rpc::bytes, rpc::bytes>("raw", [](rpc::bytes b) { return b; });
+    co_await w.ready();
+    CHECK(co_await w.remote.call<int>("add", two_and_three) == 5);
+    CHECK(co_await w.remote.call<int>("add_now", two_and_three) == 5);
+    CHECK(co_await w.remote.call<long>("add_wide", two_and_three) == 5);
+    CHECK(co_await w.remote.call<std::string>("hello", rpc::nothing{}) == "hello");
+    co_await w.remote.call("note", 7);
+    CHECK(noted == 7);
+    const person ada{"Ada", {1, 2, 3}};
+    const auto same = co_await w.remote.call<person>("same", ada);
+    CHECK(same.name == "Ada");
+    CHECK(same.numbers == ada.numbers);
+    const auto as_json =
+        co_await w.remote.call<person>("same", ada, {.encoding = rpc::content_type::json});
+    CHECK(as_json.numbers == ada.numbers);
+    const rpc::bytes raw{std::string("\0\xff", 2)};
+    CHECK(co_await w.remote.call<rpc::bytes>("raw", raw) == raw);
+  });
+}
+
+TEST_CASE("rpc: nobody serves an endpoint: UNAVAILABLE at once, surely not run") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    const auto how = co_await status_of(w.remote.call<int>("add", two_and_three, {.timeout = 20s}));
+    CHECK(how.code == code::unavailable);
+    CHECK(how.surely_not_run);
+    CHECK(how.reason == "no-responders");
+  });
+}
+
+TEST_CASE("rpc: what a handler throws arrives whole, and the service goes on") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    std::string logged;
+    auto set = calc();
+    set.log = [&](std::string_view line) { logged += line; };
+    rpc::service service(w.serving, set);
+    service.endpoint<int, int>("refuse", [](int n, rpc::context& about) -> asio::awaitable<int> {
+      about.reply_headers().add("Trail", "yes");
+      rpc::status why(code::resource_exhausted, "not " + std::to_string(n));
+      why.reason = "quota";
+      why.retry_after = 1500ms;
+      why.details_type = "quota";
+      why.details = "{\"left\":0}";
+      why.details_content_type = "application/json";
+      throw rpc::error(why);
+      co_return 0;
+    });
+    service.endpoint<int, int>("break", [](int) -> int { throw std::runtime_error("secret"); });
+    service.endpoint<int, int>("odd", [](int) -> asio::awaitable<int> {
+      throw 7;  // NOLINT: on purpose
+      co_return 0;
+    });
+    co_await w.ready();
+    auto how = co_await status_of(w.remote.call<int>("refuse", 4));
+    CHECK(how.code == code::resource_exhausted);
+    CHECK(how.text == "not 4");
+    CHECK(how.reason == "quota");
+    CHECK(how.retry_after == 1500ms);
+    CHECK(how.details_type == "quota");
+    CHECK(how.details == "{\"left\":0}");
+    CHECK(how.details_content_type == "application/json");
+    CHECK(how.instance == service.id());
+    CHECK_FALSE(how.surely_not_run);
+
+    for (const auto* endpoint : {"break", "odd"}) {
+      logged.clear();
+      how = co_await status_of(w.remote.call<int>(endpoint, 4));
+      CHECK(how.code == code::internal);
+      CHECK(how.text.find("secret") == std::string::npos);
+      const auto incident = how.text.substr(how.text.rfind(' ') + 1);
+      CHECK(logged.find(incident) != std::string::npos);
+    }
+    how = co_await status_of(w.remote.call<int>("refuse", 5));
+    CHECK(how.text == "not 5");
+    const auto stats = service.stats();
+    CHECK(stats.endpoints[0].requests == 2);
+    CHECK(stats.endpoints[0].errors == 2);
+    CHECK(stats.endpoints[0].last_error == "429:not 5");
+  });
+}
+
+TEST_CASE("rpc: a request that can't be read is INVALID_ARGUMENT and names the field") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    rpc::service service(w.serving, calc());
+    bool has_run = false;
+    service.endpoint<sum_request, int>("add", [&](sum_request) {
+      has_run = true;
+      return 0;
+    });
+    co_await w.ready();
+    std::map<std::string, std::string> wrong{{"a", "x"}};
+    auto how = co_await status_of(w.remote.call<int>("add", wrong));
+    CHECK(how.code == code::invalid_argument);
+    CHECK(how.surely_not_run);
+    CHECK(how.text == "sum_request: field \"a\", byte 3, is a string, which doesn't fit");
+    const rpc::bytes cut{"\x82\xa1"};
+    how = co_await status_of(w.remote.call<int>("add", cut));
+    CHECK(how.code == code::invalid_argument);
+    CHECK_FALSE(has_run);
+    // What the caller can't read is its own failure.
+    const auto odd = co_await status_of(w.remote.call<std::vector<int>>("add", two_and_three));
+    CHECK(odd.code == code::internal);
+    CHECK(odd.text.find("the reply can't be read") == 0);
+  });
+}
+
+TEST_CASE("rpc: the deadline ends the call at the caller, and the handler") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    rpc::service service(w.serving, calc());
+    bool was_cancelled = false;
+    std::optional<std::chrono::steady_clock::duration> left;
+    service.endpoint<int, int>("slow", [&](int, rpc::context& about) -> asio::awaitable<int> {
+      left = *about.deadline() - std::chrono::steady_clock::now();
+      try {
+        co_await pause(20s);
+      } catch (const boost::system::system_error&) {
+        was_cancelled = about.is_cancelled();
+        throw;
+      }
+      co_return 1;
+    });
+    co_await w.ready();
+    const auto how = co_await status_of(w.remote.call<int>("slow", 1, {.timeout = 60ms}));
+    CHECK(how.code == code::deadline_exceeded);
+    CHECK_FALSE(how.surely_not_run);
+    co_await until([&] { return was_cancelled; });
+    CHECK(*left <= 60ms);
+    CHECK(service.stats().endpoints[0].errors == 1);
+    const auto none = co_await status_of(w.remote.call<int>("slow", 1, {.timeout = 0ns}));
+    CHECK(none.code == code::deadline_exceeded);
+    CHECK(none.surely_not_run);
+  });
+}
+
+TEST_CASE("rpc: a nested call has no more time than what is left of the outer one") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    rpc::service service(w.serving, calc());
+    rpc::stub inner(w.serving, "calc");
+    service.endpoint<int, long>("outer", [&](int n, rpc::context& about) -> asio::awaitable<long> {
+      co_return co_await inner.call<long>("inner", n, {.timeout = 10s, .parent = &about});
+    });
+    int priority = 0;
+    service.endpoint<int, long>("inner", [&](int, rpc::context& about) -> long {
+      priority = about.priority();
+      return std::chrono::ceil<std::chrono::milliseconds>(*about.deadline() -
+                                                          std::chrono::steady_clock::now())
+          .count();
+    });
+    co_await w.ready();
+    const auto left = co_await w.remote.call<long>("outer", 1, {.timeout = 3s, .priority = 3});
+    CHECK(left <= 3000);
+    CHECK(left > 0);
+    CHECK(priority == 3);
+  });
+}
+
+TEST_CASE("rpc: cancelling reaches a handler that has run for a while") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    auto set = calc();
+    set.accept_after = 1ms;
+    rpc::service service(w.serving, set);
+    bool is_running = false;
+    bool was_cancelled = false;
+    service.endpoint<int, int>("slow", [&](int, rpc::context& about) -> asio::awaitable<int> {
+      is_running = true;
+      try {
+        co_await pause(20s);
+      } catch (const boost::system::system_error&) {
+        was_cancelled = about.is_cancelled();
+        throw;
+      }
+      co_return 1;
+    });
+    co_await w.ready();
+    for (const auto wait : {0ms, 60ms}) {  // before it was accepted, and afterwards
+      CAPTURE(wait.count());
+      is_running = was_cancelled = false;
+      asio::cancellation_signal signal;
+      std::optional<rpc::result<int>> how;
+      w.remote.async_call<int>("slow", 1, {.timeout = 20s},
+                               asio::bind_cancellation_slot(
+                                   signal.slot(), [&](rpc::result<int> r) { how = std::move(r); }));
+      if (wait > 0ms) {
+        co_await until([&] { return is_running; });
+        co_await pause(wait);
+      }
+      signal.emit(asio::cancellation_type::all);
+      co_await until([&] { return how.has_value(); });
+      REQUIRE(how->has_error());
+      CHECK(how->error().code == code::cancelled);
+      co_await until([&] { return was_cancelled; });
+    }
+  });
+}
+
+TEST_CASE("rpc: two instances that take one call end it") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    auto set = calc();
+    set.accept_after = 1ms;
+    set.queue.reset();  // so that both get it
+    int cancelled = 0;
+    const auto slow = [&](int, rpc::context& about) -> asio::awaitable<int> {
+      try {
+        co_await pause(20s);
+      } catch (const boost::system::system_error&) {
+        cancelled += about.is_cancelled() ? 1 : 0;
+        throw;
+      }
+      co_return 1;
+    };
+    rpc::service one(w.serving, set);
+    rpc::service other(w.serving, set);
+    one.endpoint<int, int>("slow", slow);
+    other.endpoint<int, int>("slow", slow);
+    co_await w.ready();
+    const auto how = co_await status_of(w.remote.call<int>("slow", 1));
+    CHECK(how.code == code::aborted);
+    co_await until([&] { return cancelled == 2; });
+  });
+}
+
+TEST_CASE("rpc: more calls than are taken are refused at once") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    auto set = calc();
+    set.max_concurrent = 3;
+    set.max_per_caller = 2;
+    rpc::service service(w.serving, set);
+    bool may_end = false;
+    service.endpoint<int, int>("wait", [&](int n) -> asio::awaitable<int> {
+      co_await until([&] { return may_end; });
+      co_return n;
+    });
+    co_await w.ready();
+    rpc::stub other(w.serving, "calc");
+    std::vector<rpc::result<int>> ended;
+    const auto note = [&](rpc::result<int> r) { ended.push_back(std::move(r)); };
+    for (int i = 0; i < 3; ++i) w.remote.async_call<int>("wait", i, {}, note);
+    co_await until([&] { return ended.size() == 1; });
+    CHECK(ended[0].error().code == code::resource_exhausted);
+    CHECK(ended[0].error().reason == "max-per-caller");
+    CHECK(ended[0].error().surely_not_run);
+    for (int i = 0; i < 2; ++i) other.async_call<int>("wait", i, {}, note);
+    co_await until([&] { return ended.size() == 2; });
+    CHECK(ended[1].error().reason == "overloaded");
+    may_end = true;
+    co_await until([&] { return ended.size() == 5; });
+    for (std::size_t i = 2; i < 5; ++i) CHECK(ended[i].has_value());
+    CHECK(co_await w.remote.call<int>("wait", 4) == 4);
+  });
+}
+
+TEST_CASE("rpc: classic callers get plain answers and plain failures") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    rpc::service service(w.serving, calc());
+    service.endpoint<sum_request, int>("add", [](sum_request r) {
+      if (r.a < 0) throw rpc::error(code::out_of_range, "too small");
+      return r.a + r.b;
+    });
+    co_await w.ready();
+    auto m = co_await w.calling.async_request("calc.add",
+                                              "\x82\xa1"
+                                              "a\x02\xa1"
+                                              "b\x03",
+                                              5s, asio::use_awaitable);
+    CHECK(m.payload() == "\x05");
+    CHECK(m.header_block().empty());
+    m = co_await w.calling.async_request("calc.add",
+                                         "\x82\xa1"
+                                         "a\xff\xa1"
+                                         "b\x03",
+                                         5s, asio::use_awaitable);
+    CHECK(m.headers().find("Nats-Service-Error") == "too small");
+    CHECK(m.headers().find("Nats-Service-Error-Code") == "400");
+    CHECK(m.headers().find("Nuncio-Status") == "OUT_OF_RANGE");
+    // A JSON body, as most of them send it, needs no more than its type.
+    client::headers h;
+    REQUIRE(h.add("Content-Type", "application/json"));
+    m = co_await w.calling.async_request(
+        {.subject = "calc.add", .header_block = h.block(), .payload = R"({"a":2,"b":3})"}, 5s,
+        asio::use_awaitable);
+    CHECK(m.payload() == "5");
+  });
+}
+
+TEST_CASE("rpc: answers of classic services are understood") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    auto sub = w.serving.subscribe("calc.*", [&](const client::message_view& m) {
+      client::headers h;
+      if (m.subject.ends_with("fail")) {
+        CHECK(h.add("Nats-Service-Error-Code", "418"));
+        CHECK(h.add("Nats-Service-Error", "teapot"));
+      }
+      CHECK_FALSE(w.serving.publish(
+          {.subject = m.reply, .header_block = h.empty() ? "" : h.block(), .payload = "\x05"}));
+    });
+    co_await w.ready();
+    CHECK(co_await w.remote.call<int>("add", two_and_three) == 5);
+    const auto how = co_await status_of(w.remote.call<int>("fail", two_and_three));
+    CHECK(how.code == code::failed_precondition);
+    CHECK(how.number == 418);
+    CHECK(how.text == "teapot");
+  });
+}
+
+TEST_CASE("rpc: requests that break the rules are refused with a reason") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    rpc::service service(w.serving, calc());
+    service.endpoint<int, int>("same", [](int n) { return n; });
+    co_await w.ready();
+    const std::vector<std::pair<std::string, std::string>> table{
+        {"Nuncio: t=x", "INVALID_ARGUMENT"},
+        {"Nuncio: t=0", "DEADLINE_EXCEEDED"},
+        {"Nuncio: f=bidi", "UNIMPLEMENTED"},
+        {"Nuncio: f=later", "UNIMPLEMENTED"},
+        {"Content-Type: image/png", "INVALID_ARGUMENT"}};
+    for (const auto& [line, name] : table) {
+      CAPTURE(line);
+      const auto block = "NATS/1.0\r\n" + line + "\r\n\r\n";
+      const auto m = co_await w.calling.async_request(
+          {.subject = "calc.same", .header_block = block, .payload = "\x01"}, 5s,
+          asio::use_awaitable);
+      CHECK(m.headers().find("Nuncio-Status") == name);
+      CHECK(m.headers().find("Nuncio-Executed") == "no");
+    }
+    CHECK(co_await w.remote.call<int>("same", 3) == 3);
+  });
+}
+
+TEST_CASE("rpc: one-way calls say nothing, unless nobody is there and one asks") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    rpc::service service(w.serving, calc());
+    int sum = 0;
+    service.endpoint<int, int>("drop", [&](int n) {
+      sum += n;
+      return sum;
+    });
+    co_await w.ready();
+    CHECK(w.remote.send("drop", 1).is_ok());
+    CHECK(w.remote.send("nobody", 1).is_ok());
+    const auto heard = co_await w.remote.async_send("drop", 2, {}, asio::use_awaitable);
+    CHECK(heard.has_value());
+    const auto unheard = co_await w.remote.async_send("nobody", 2, {}, asio::use_awaitable);
+    REQUIRE(unheard.has_error());
+    CHECK(unheard.error().code == code::unavailable);
+    co_await until([&] { return sum == 3; });
+    const std::string large(2'000'000, 'x');
+    CHECK(w.remote.send("drop", large).reason == "max-payload");
+  });
+}
+
+TEST_CASE("rpc: metadata goes both ways") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    rpc::service service(w.serving, calc());
+    std::string tenant;
+    std::string key;
+    service.endpoint<int, int>("same", [&](int n, rpc::context& about) {
+      tenant = about.headers().find("Tenant").value_or("");
+      key = about.headers().find("Key-bin").value_or("");
+      return n;
+    });
+    co_await w.ready();
+    rpc::metadata headers;
+    CHECK(headers.add("Tenant", "acme"));
+    CHECK(headers.add("Key-bin", std::string_view("\0\r\n", 3)));
+    CHECK_FALSE(headers.add("Nuncio", "t=1"));
+    CHECK_FALSE(headers.add("Nats-Trace-Dest", "x"));
+    CHECK(co_await w.remote.call<int>("same", 1, {.id = "x y", .headers = &headers}) == 1);
+    CHECK(tenant == "acme");
+    CHECK(key == std::string_view("\0\r\n", 3));
+  });
+}
+
+TEST_CASE("rpc: services answer discovery") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    auto set = calc();
+    set.description = "adds";
+    set.versioned = true;
+    rpc::service service(w.serving, set);
+    service.endpoint<sum_request, int>("add", [](sum_request r) { return r.a + r.b; });
+    service.in_group("tools.math").endpoint<int, int>("same", [](int n) { return n; });
+    co_await w.ready();
+    for (const auto& subject : {std::string("$SRV.INFO"), std::string("$SRV.INFO.calc"),
+                                "$SRV.INFO.calc." + std::string(service.id())}) {
+      CAPTURE(subject);
+      const auto m = co_await w.calling.async_request(subject, "", 5s, asio::use_awaitable);
+      const auto info = protocol::parse_info_response(m.payload());
+      REQUIRE(info.has_value());
+      CHECK(info->identity.name == "calc");
+      CHECK(info->identity.version == "1.2.0");
+      CHECK(info->identity.id == service.id());
+      CHECK(info->description == "adds");
+      REQUIRE(info->endpoints.size() == 2);
+      CHECK(info->endpoints[0].subject == "calc.add");
+      CHECK(info->endpoints[0].queue_group == "q");
+      CHECK(info->endpoints[0].metadata.at("nuncio.kind") == "unary");
+      CHECK(info->endpoints[1].subject == "tools.math.same");
+    }
+    rpc::stub versioned(w.calling, "calc.v1");
+    CHECK(co_await versioned.call<int>("add", two_and_three) == 5);
+    rpc::stub math(w.calling, "tools.math");
+    CHECK(co_await math.call<int>("same", 4) == 4);
+    const auto ping =
+        co_await w.calling.async_request("$SRV.PING.calc", "", 5s, asio::use_awaitable);
+    CHECK(ping.payload().find("io.nats.micro.v1.ping_response") != std::string::npos);
+    const auto stats =
+        co_await w.calling.async_request("$SRV.STATS.calc", "", 5s, asio::use_awaitable);
+    CHECK(stats.payload().find(R"("num_requests":1)") != std::string::npos);
+    service.reset();
+    CHECK(service.stats().endpoints[0].requests == 0);
+    service.stop();
+    co_await w.ready();
+    const auto gone = co_await status_of(w.remote.call<int>("add", two_and_three));
+    CHECK(gone.code == code::unavailable);
+  });
+}
+
+TEST_CASE("rpc: a service can't have a name that isn't one") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    auto set = calc();
+    set.name = "a.b";
+    CHECK_THROWS_AS(rpc::service(w.serving, set), std::invalid_argument);
+    set = calc();
+    set.version = "1";
+    CHECK_THROWS_AS(rpc::service(w.serving, set), std::invalid_argument);
+    rpc::service service(w.serving, calc());
+    const auto same = [](int n) { return n; };
+    CHECK_THROWS_AS((service.endpoint<int, int>("a b", same)), std::invalid_argument);
+    CHECK_THROWS_AS((service.endpoint<int, int>("a", same, {.subject = "a..b"})),
+                    std::invalid_argument);
+    co_return;
+  });
+}
+
+TEST_CASE("rpc: instances come and go under load, and no call fails") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    const auto start = [&](client::connection& on) {
+      auto made = std::make_unique<rpc::service>(on, calc());
+      made->endpoint<int, int>("same", [](int n) -> asio::awaitable<int> {
+        co_await asio::post(asio::use_awaitable);
+        co_return n;
+      });
+      return made;
+    };
+    auto old = start(w.serving);
+    co_await w.ready();
+    int answered = 0;
+    int failed = 0;
+    bool is_over = false;
+    std::function<void()> again = [&] {
+      w.remote.async_call<int>("same", 1, {}, [&](rpc::result<int> r) {
+        (r.has_value() ? answered : failed)++;
+        if (!is_over) again();
+      });
+    };
+    for (int i = 0; i < 32; ++i) again();
+    for (int round = 0; round < 10; ++round) {
+      auto next = start(w.serving);
+      co_await w.ready();
+      const auto before = answered;
+      co_await until([&] { return answered > before + 100; });
+      co_await old->async_drain(asio::use_awaitable);
+      old = std::move(next);
+    }
+    is_over = true;
+    const auto goal = answered;
+    co_await until([&] { return answered + failed >= goal + 32; });
+    CHECK(failed == 0);
+    again = nullptr;
+  });
+}
+
+TEST_CASE("rpc: a lost connection ends the calls that were accepted, others wait") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    auto set = calc();
+    set.accept_after = 1ms;
+    rpc::service service(w.serving, set);
+    bool is_running = false;
+    bool was_cancelled = false;
+    service.endpoint<int, int>("slow", [&](int, rpc::context& about) -> asio::awaitable<int> {
+      is_running = true;
+      try {
+        co_await pause(20s);
+      } catch (const boost::system::system_error&) {
+        was_cancelled = about.is_cancelled();
+        throw;
+      }
+      co_return 1;
+    });
+    service.endpoint<int, int>("same", [](int n) { return n; });
+    co_await w.ready();
+    std::optional<rpc::result<int>> accepted;
+    w.remote.async_call<int>("slow", 1, {.timeout = 20s},
+                             [&](rpc::result<int> r) { accepted = std::move(r); });
+    co_await until([&] { return is_running; });
+    co_await pause(50ms);
+    w.server.kill(SIGKILL);
+    co_await until([&] { return !w.calling.is_connected() && !w.serving.is_connected(); });
+    co_await until([&] { return accepted.has_value(); });
+    REQUIRE(accepted->has_error());
+    CHECK(accepted->error().code == code::unavailable);
+    CHECK(accepted->error().reason == "disconnected");
+    CHECK_FALSE(accepted->error().surely_not_run);
+    co_await until([&] { return was_cancelled; });
+
+    // One that is made now waits for a connection, with its deadline.
+    const auto late = co_await status_of(w.remote.call<int>("same", 1, {.timeout = 20ms}));
+    CHECK(late.code == code::deadline_exceeded);
+    CHECK(late.surely_not_run);
+    std::optional<rpc::result<int>> waiting;
+    w.remote.async_call<int>("same", 8, {.timeout = 20s},
+                             [&](rpc::result<int> r) { waiting = std::move(r); });
+    co_await asio::post(asio::use_awaitable);
+    w.server.restart();
+    co_await w.serving.async_flush(asio::use_awaitable);
+    co_await until([&] { return waiting.has_value(); });
+    // The service may have come back later than the caller.
+    if (waiting->has_error()) CHECK(waiting->error().reason == "no-responders");
+    CHECK(co_await w.remote.call<int>("same", 9) == 9);
+  });
+}
+
+TEST_CASE("rpc: control frames of calls that nobody knows do no harm") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    rpc::service service(w.serving, calc());
+    service.endpoint<int, int>("same", [](int n) { return n; });
+    co_await w.ready();
+    const auto control = "$SRV.CALL.calc." + std::string(service.id()) + ".";
+    const std::string ping = "NATS/1.0\r\nNuncio: f=ping,s=0\r\n\r\n";
+    for (const std::string token : {"x", "AAAAAAAAAAA", "a.b"}) {
+      const auto subject = control + token;
+      const auto m = co_await w.calling.async_request({.subject = subject, .header_block = ping},
+                                                      5s, asio::use_awaitable);
+      CHECK(m.headers().find("Nuncio") == "f=end");
+      CHECK(m.headers().find("Nuncio-Reason") == "unknown-call");
+      for (const std::string line :
+           {"f=cancel", "f=end", "f=accept", "f=what", "=", "f=ack,r=9/9"}) {
+        const auto block = "NATS/1.0\r\nNuncio: " + line + "\r\n\r\n";
+        CHECK_FALSE(w.calling.publish({.subject = subject, .header_block = block}));
+      }
+    }
+    CHECK(co_await w.remote.call<int>("same", 1) == 1);
+  });
+}
+
+TEST_CASE("rpc: an accept for a call that was given up is answered with cancel") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    std::string reply;
+    auto sub =
+        w.serving.subscribe("calc.slow", [&](const client::message_view& m) { reply = m.reply; });
+    auto control = w.serving.subscribe("control");
+    co_await w.ready();
+    const auto how = co_await status_of(w.remote.call<int>("slow", 1, {.timeout = 30ms}));
+    CHECK(how.code == code::deadline_exceeded);
+    CHECK_FALSE(w.serving.publish({.subject = reply,
+                                   .reply = "control",
+                                   .header_block = "NATS/1.0\r\nNuncio: f=accept\r\n\r\n"}));
+    const auto m = co_await control.async_next(asio::use_awaitable);
+    CHECK(m.headers().find("Nuncio") == "f=cancel");
+  });
+}
+
+TEST_CASE("rpc: a reply that is too large becomes a failure") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    rpc::service service(w.serving, calc());
+    service.endpoint<int, std::string>(
+        "large", [](int n) { return std::string(static_cast<std::size_t>(n), 'x'); });
+    co_await w.ready();
+    const auto how = co_await status_of(w.remote.call<std::string>("large", 2'000'000));
+    CHECK(how.code == code::resource_exhausted);
+    CHECK(how.reason == "max-payload");
+    CHECK_FALSE(how.surely_not_run);
+    CHECK((co_await w.remote.call<std::string>("large", 1000)).size() == 1000);
+  });
+}
+
+TEST_CASE("rpc: thousands of calls are in flight at once") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    auto set = calc();
+    set.max_concurrent = set.max_per_caller = 10'000;
+    rpc::service service(w.serving, set);
+    service.endpoint<int, int>("twice", [](int n) -> asio::awaitable<int> {
+      co_await asio::post(asio::use_awaitable);
+      co_return 2 * n;
+    });
+    co_await w.ready();
+    int right = 0;
+    int ended = 0;
+    for (int i = 0; i < 5000; ++i) {
+      w.remote.async_call<int>("twice", i, {.timeout = 25s}, [&, i](rpc::result<int> r) {
+        ++ended;
+        right += r.has_value() && *r == 2 * i ? 1 : 0;
+      });
+    }
+    co_await until([&] { return ended == 5000; });
+    CHECK(right == 5000);
+  });
+}
+
+TEST_CASE("rpc: stopping a service ends its calls, closing a connection those that were made") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    rpc::service service(w.serving, calc());
+    int running = 0;
+    service.endpoint<int, int>("slow", [&](int) -> asio::awaitable<int> {
+      ++running;
+      co_await pause(20s);
+      co_return 1;
+    });
+    co_await w.ready();
+    std::vector<rpc::result<int>> ended;
+    const auto note = [&](rpc::result<int> r) { ended.push_back(std::move(r)); };
+    w.remote.async_call<int>("slow", 1, {.timeout = 20s}, note);
+    co_await until([&] { return running == 1; });
+    service.stop();
+    co_await until([&] { return ended.size() == 1; });
+    CHECK(ended[0].error().code == code::unavailable);
+    CHECK(ended[0].error().text == "the service stops");
+    auto sub = w.serving.subscribe("calc.slow");
+    co_await w.ready();
+    w.remote.async_call<int>("slow", 1, {.timeout = 20s}, note);
+    co_await asio::post(asio::use_awaitable);
+    w.calling.close();
+    co_await until([&] { return ended.size() == 2; });
+    CHECK(ended[1].error().code == code::unavailable);
+    const auto after = co_await status_of(w.remote.call<int>("slow", 1));
+    CHECK(after.code == code::unavailable);
+    CHECK(after.surely_not_run);
+  });
+}
