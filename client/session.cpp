@@ -70,7 +70,7 @@ std::uint64_t to_number(std::string_view text) noexcept {
 
 }  // namespace
 
-void session::begin(const protocol::server_url& server, time) {
+void session::begin(const protocol::server_url& server) {
   server_ = server;
   phase_ = phase::awaits_info;
   info_ = {};

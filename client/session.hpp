@@ -74,7 +74,7 @@ class session {
   ~session() = default;
 
   /// There is a new connection, to this server.
-  void begin(const protocol::server_url& server, time now);
+  void begin(const protocol::server_url& server);
   /// The connection is gone. Subscriptions stay.
   void end() noexcept;
   /// Pre: begin() was called, and neither end() nor a step `lost` came since.

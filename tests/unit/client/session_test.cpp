@@ -39,7 +39,7 @@ struct heard final : session_events {
 struct world {
   explicit world(session::settings set = {}, protocol::server_url url = {}) : it(set, events) {
     server = std::move(url);
-    it.begin(server, now);
+    it.begin(server);
   }
   // All bytes of a read, or those up to the end of the session; the last step that matters.
   step feed(std::string_view bytes) {
@@ -180,14 +180,14 @@ TEST_CASE("session: a new connection hears of all subscriptions and of what is l
   static_cast<void>(w.it.limit(1, 5));
   w.feed("MSG a 1 1\r\n1\r\nMSG a 1 1\r\n2\r\n");
   w.it.end();
-  w.it.begin(w.server, w.now);
+  w.it.begin(w.server);
   w.parser = protocol::message_parser{};
   CHECK(w.greet() == step::opened);
   CHECK(w.it.resubscription() == "SUB a q 1\r\nUNSUB 1 3\r\n");
   CHECK(w.it.limit(1, 6) == 4U);  // the new connection has seen none of them
   w.feed("MSG a 1 1\r\n3\r\n");
   w.it.end();
-  w.it.begin(w.server, w.now);
+  w.it.begin(w.server);
   CHECK(w.it.resubscription() == "SUB a q 1\r\nUNSUB 1 3\r\n");
   CHECK(a.got == "a=1 a=2 a=3 ");
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nuncio/client/error.hpp>
+#include <nuncio/client/transport.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -77,6 +78,9 @@ struct options {
   /// the new message.
   when_full pending_full = when_full::error;
   subscription_limits subscriptions;  ///< unless a subscription has its own
+
+  /// How streams to servers are opened; empty: as their URLs say. For transports of one's own.
+  stream_opener open_stream;
 
   /// Called on the connection's executor. It may use the connection, not destroy it.
   std::function<void(const status&)> on_status;
