@@ -1,8 +1,10 @@
 #include "driver.hpp"
 
+#include "credentials.hpp"
 #include "subscription_state.hpp"
 
 #include <nuncio/protocol/limits.hpp>
+#include <nuncio/protocol/nkey.hpp>
 #include <nuncio/protocol/nuid.hpp>
 #include <nuncio/protocol/writer.hpp>
 
@@ -39,6 +41,10 @@ std::vector<protocol::server_url> parse_servers(const options& set,
     text = "only nats:// is supported so far";
     servers.reset();
   }
+  if (servers && !set.nkey_seed.empty() && !protocol::nkey_pair::from_seed(set.nkey_seed)) {
+    text = "nkey_seed isn't a seed";
+    servers.reset();
+  }
   if (servers) return *std::move(servers);
   error = errc::bad_options;
   return {};
@@ -54,9 +60,6 @@ server_pool::settings pool_settings(const options& set) {
 
 session::settings session_settings(const options& set) {
   return {.name = set.name,
-          .user = set.user,
-          .password = set.password,
-          .token = set.token,
           .echo = set.echo,
           .ping_interval = set.ping_interval,
           .max_pings_out = set.max_pings_out};
@@ -188,6 +191,12 @@ asio::awaitable<void> driver::stream_ends() {
 // One attempt: the session is open at its end, or the error says why not.
 asio::awaitable<error_code> driver::open(const protocol::server_url& server) {
   address_ = protocol::address(server);
+  std::string why;
+  auto who = load_credentials(options_, server, why);
+  if (!who) {
+    tell(status::kind::error, who.error(), why);
+    co_return who.error();
+  }
   attempt_expired_ = false;
   attempt_.expires_after(options_.connect_timeout);
   attempt_.async_wait([self = shared_from_this()](error_code error) {
@@ -198,7 +207,7 @@ asio::awaitable<error_code> driver::open(const protocol::server_url& server) {
   });
   auto error = co_await dial(server);
   if (!error && wants_to_go_on()) {
-    begin(server);
+    begin(server, *std::move(who));
     while (is_up_ && !session_.is_open()) co_await something_happens();
     error = session_.is_open() ? error_code{} : last_error_;
   }
@@ -224,9 +233,9 @@ asio::awaitable<error_code> driver::dial(const protocol::server_url& server) {
   co_return error;
 }
 
-void driver::begin(const protocol::server_url& server) {
+void driver::begin(const protocol::server_url& server, credentials who) {
   parser_ = protocol::message_parser{};
-  session_.begin(server);
+  session_.begin(server, std::move(who));
   input_.resize(read_at_once);
   is_up_ = true;
   read();

@@ -98,7 +98,7 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   void give_up(boost::system::error_code why);
 
   // A connection.
-  void begin(const protocol::server_url& server);
+  void begin(const protocol::server_url& server, credentials who);
   [[nodiscard]] bool wants_to_go_on() const noexcept {
     return life_ == life::connecting || life_ == life::established;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nuncio/client/auth.hpp>
 #include <nuncio/client/error.hpp>
 #include <nuncio/client/transport.hpp>
 
@@ -57,10 +58,15 @@ struct options {
   /// Comma-separated: `nats://[user:pass@|token@]host[:port]` or a bare `host[:port]`.
   std::string servers = "nats://127.0.0.1:4222";
   std::string name;  ///< shown in the server's monitoring
-  /// Credentials of a URL win over these.
+  /// The user info of a URL wins over these three.
   std::string user;
   std::string password;
   std::string token;
+  std::string nkey_seed;       ///< `SU…`: signs what servers ask to be signed
+  std::string nkey_seed_file;  ///< the same from a file, which is read anew for each attempt
+  std::string creds_file;      ///< JWT and seed as nsc writes them; read anew for each attempt
+  /// Instead of the six above.
+  credentials_source ask_credentials;
 
   bool randomize = true;  ///< the order of the servers
   bool discover = true;   ///< use servers that others tell of
