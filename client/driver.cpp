@@ -1,17 +1,17 @@
 #include "driver.hpp"
 
+#include "credentials.hpp"
 #include "subscription_state.hpp"
-#include "tcp_transport.hpp"
 
 #include <nuncio/protocol/limits.hpp>
+#include <nuncio/protocol/nkey.hpp>
 #include <nuncio/protocol/nuid.hpp>
 #include <nuncio/protocol/writer.hpp>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -24,7 +24,6 @@ namespace nuncio::client {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using boost::system::error_code;
 using steady_clock = std::chrono::steady_clock;
 using event_kind = protocol::server_event::kind;
@@ -42,6 +41,10 @@ std::vector<protocol::server_url> parse_servers(const options& set,
     text = "only nats:// is supported so far";
     servers.reset();
   }
+  if (servers && !set.nkey_seed.empty() && !protocol::nkey_pair::from_seed(set.nkey_seed)) {
+    text = "nkey_seed isn't a seed";
+    servers.reset();
+  }
   if (servers) return *std::move(servers);
   error = errc::bad_options;
   return {};
@@ -57,9 +60,6 @@ server_pool::settings pool_settings(const options& set) {
 
 session::settings session_settings(const options& set) {
   return {.name = set.name,
-          .user = set.user,
-          .password = set.password,
-          .token = set.token,
           .echo = set.echo,
           .ping_interval = set.ping_interval,
           .max_pings_out = set.max_pings_out};
@@ -110,25 +110,32 @@ void driver::connect(operation done) {
     return done.post(executor_, bad_options_);
   }
   if (life_ == life::closed) return done.post(executor_, errc::closed);
-  if (life_ == life::established) return done.post(executor_, {});
-  if (connecting_) return done.post(executor_, asio::error::already_started);
-  connecting_ = std::move(done);
-  on_cancel(*connecting_, [this] {
-    if (life_ != life::connecting || !connecting_) return;
-    life_ = life::idle;
-    auto cancelled = *std::exchange(connecting_, std::nullopt);
-    if (abort_dial_) abort_dial_();
-    lose(asio::error::operation_aborted, {});
-    event_.cancel();
-    cancelled.post(executor_, asio::error::operation_aborted);
-  });
+  if (session_.is_open()) return done.post(executor_, {});
+  const auto number = ++operations_;
+  on_cancel(done, [this, number] { cancel_connect(number); });
+  connects_.push_back({number, std::move(done)});
+  if (life_ != life::idle) return;
   life_ = life::connecting;
   if (std::exchange(is_running_, true)) return;
-  asio::co_spawn(executor_, run(), [self = shared_from_this()](const std::exception_ptr& failed) {
-    self->is_running_ = false;
+  asio::co_spawn(executor_, run(), [](const std::exception_ptr& failed) {
     // Nothing in it throws but for want of memory.
     if (failed) std::rethrow_exception(failed);
   });
+}
+
+// While it is the first connection, the last one who wants it gone ends the attempt.
+void driver::cancel_connect(std::uint64_t number) {
+  cancel(connects_, number);
+  if (life_ != life::connecting || !connects_.empty()) return;
+  life_ = life::idle;
+  is_abandoned_ = true;
+  abort_dial_.emit(asio::cancellation_type::terminal);
+  lose(asio::error::operation_aborted, {});
+  event_.cancel();
+}
+
+void driver::end_connects(error_code how) {
+  for (auto& each : std::exchange(connects_, {})) each.done.post(executor_, how);
 }
 
 asio::awaitable<void> driver::run() {
@@ -145,6 +152,7 @@ asio::awaitable<void> driver::run() {
     }
     if (!wants_to_go_on()) break;
 
+    is_abandoned_ = false;
     const auto error = co_await open(next->server);
     while (is_up_) co_await something_happens();
     co_await stream_ends();
@@ -154,6 +162,8 @@ asio::awaitable<void> driver::run() {
       if (!options_.reconnect.enabled) give_up(last_error_);
       continue;
     }
+    // The last one who waited for it left, and another one came.
+    if (is_abandoned_) continue;
     last_error_ = error;
     if (error == errc::authorization) {
       pool_.refused_credentials();
@@ -163,6 +173,8 @@ asio::awaitable<void> driver::run() {
     const bool goes_on = was_open_ || options_.reconnect.at_first;
     if (!goes_on && pool_.round_is_over()) give_up(error);
   }
+  // Here, not in the handler of its end: connect() may be called before that.
+  is_running_ = false;
 }
 
 // Until `event_` is cancelled, which is done for everything that the coroutine may wait for.
@@ -179,17 +191,23 @@ asio::awaitable<void> driver::stream_ends() {
 // One attempt: the session is open at its end, or the error says why not.
 asio::awaitable<error_code> driver::open(const protocol::server_url& server) {
   address_ = protocol::address(server);
+  std::string why;
+  auto who = load_credentials(options_, server, why);
+  if (!who) {
+    tell(status::kind::error, who.error(), why);
+    co_return who.error();
+  }
   attempt_expired_ = false;
   attempt_.expires_after(options_.connect_timeout);
   attempt_.async_wait([self = shared_from_this()](error_code error) {
     if (error || self->session_.is_open()) return;
     self->attempt_expired_ = true;
-    if (self->abort_dial_) self->abort_dial_();
+    self->abort_dial_.emit(asio::cancellation_type::terminal);
     self->lose(errc::timed_out, {});
   });
   auto error = co_await dial(server);
   if (!error && wants_to_go_on()) {
-    begin(server);
+    begin(server, *std::move(who));
     while (is_up_ && !session_.is_open()) co_await something_happens();
     error = session_.is_open() ? error_code{} : last_error_;
   }
@@ -198,41 +216,26 @@ asio::awaitable<error_code> driver::open(const protocol::server_url& server) {
 }
 
 asio::awaitable<error_code> driver::dial(const protocol::server_url& server) {
-  tcp::resolver resolver(executor_);
-  tcp::socket socket(executor_);
-  bool is_aborted = false;
-  abort_dial_ = [&] {
-    is_aborted = true;
-    resolver.cancel();
-    error_code ignored;
-    socket.close(ignored);
-  };
-  std::vector<tcp::endpoint> endpoints;
-  error_code error;
-  const auto literal = asio::ip::make_address(server.host, error);
-  if (!error) {
-    endpoints.emplace_back(literal, server.port);
-  } else {
-    const auto [failed, found] =
-        co_await resolver.async_resolve(server.host, std::to_string(server.port), waiting);
-    error = failed;
-    for (const auto& each : found) endpoints.push_back(each.endpoint());
-  }
-  for (const auto& each : endpoints) {
-    if (is_aborted) break;
-    socket = tcp::socket(executor_);
-    std::tie(error) = co_await socket.async_connect(each, waiting);
-    if (!error) break;
-  }
-  abort_dial_ = nullptr;
-  if (is_aborted) co_return asio::error::operation_aborted;
-  if (!error) transport_ = std::make_unique<tcp_transport>(std::move(socket));
+  const auto& opener = options_.open_stream ? options_.open_stream : stream_opener(open_stream);
+  auto [error,
+        stream] = co_await asio::async_initiate<decltype(waiting),
+                                                void(error_code, std::unique_ptr<transport>)>(
+      [&](auto done) {
+        opener(server, executor_,
+               stream_handler(asio::bind_cancellation_slot(abort_dial_.slot(), std::move(done))));
+      },
+      waiting);
+  abort_dial_.slot().clear();
+  const bool is_wanted = wants_to_go_on() && !attempt_expired_;
+  if (!error && !is_wanted) error = asio::error::operation_aborted;
+  if (error) co_return error;
+  transport_ = std::move(stream);
   co_return error;
 }
 
-void driver::begin(const protocol::server_url& server) {
+void driver::begin(const protocol::server_url& server, credentials who) {
   parser_ = protocol::message_parser{};
-  session_.begin(server, steady_clock::now());
+  session_.begin(server, std::move(who));
   input_.resize(read_at_once);
   is_up_ = true;
   read();
@@ -256,7 +259,7 @@ void driver::become_open() {
   arm_timer();
   if (again) count(reconnects_, 1);
   tell(again ? status::kind::reconnected : status::kind::connected);
-  if (auto done = std::exchange(connecting_, std::nullopt)) done->complete({});
+  end_connects({});
   if (extension_) extension_->on_opened();
   retry_publishes();
   event_.cancel();
@@ -264,12 +267,13 @@ void driver::become_open() {
 
 // The first connect has failed, or reconnecting makes no sense any more.
 void driver::give_up(error_code why) {
-  if (auto done = std::exchange(connecting_, std::nullopt)) {
-    life_ = life::idle;
-    return done->complete(why);
-  }
+  end_connects(why);
   last_error_ = why;
-  close(false);
+  if (life_ == life::connecting) {
+    life_ = life::idle;
+  } else {
+    close(false);
+  }
 }
 
 void driver::close(bool detached) {
@@ -277,13 +281,13 @@ void driver::close(bool detached) {
   if (life_ == life::closed) return;
   const auto why = life_ == life::established && last_error_ ? last_error_ : errc::closed;
   life_ = life::closed;
-  if (abort_dial_) abort_dial_();
+  abort_dial_.emit(asio::cancellation_type::terminal);
   lose(errc::closed, {});
   outbox_.close();
   timer_.cancel();
   attempt_.cancel();
   event_.cancel();
-  if (auto done = std::exchange(connecting_, std::nullopt)) done->post(executor_, errc::closed);
+  end_connects(errc::closed);
   fail_flushes(errc::closed);
   for (auto& each : std::exchange(publishes_, {})) each.done.post(executor_, errc::closed);
   calls_->fail_all(errc::closed);

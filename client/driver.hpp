@@ -14,9 +14,12 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -153,7 +156,7 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   void give_up(boost::system::error_code why);
 
   // A connection.
-  void begin(const protocol::server_url& server);
+  void begin(const protocol::server_url& server, credentials who);
   [[nodiscard]] bool wants_to_go_on() const noexcept {
     return life_ == life::connecting || life_ == life::established;
   }
@@ -187,12 +190,18 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   void on_cancel(const Operation& done, Cancel cancel);
   void end_batch();
   void retry_publishes();
+  void cancel_connect(std::uint64_t number);
+  void end_connects(boost::system::error_code how);
   void fail_flushes(boost::system::error_code why);
   void tell(status::kind what, boost::system::error_code error = {}, std::string_view text = {});
 
+  struct connect_waiting {
+    std::uint64_t number;
+    operation done;
+  };
   struct flush_waiting {
-    std::uint64_t number;  // of the operation
-    std::uint64_t pong;    // 0: its PING is sent once there is a connection
+    std::uint64_t number;
+    std::uint64_t pong;  // 0: its PING is sent once there is a connection
     operation done;
   };
   struct inbox final : subscriber {
@@ -222,11 +231,12 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   boost::asio::steady_timer timer_;    // PINGs
   boost::asio::steady_timer event_;    // wakes the coroutine, by its end or its cancellation
   boost::asio::steady_timer attempt_;  // bounds one attempt
-  std::function<void()> abort_dial_;
+  boost::asio::cancellation_signal abort_dial_;
   std::string address_;  // of the server in use, or tried
 
   life life_ = life::idle;
-  bool is_running_ = false;  // the coroutine is there
+  bool is_running_ = false;    // the coroutine is there
+  bool is_abandoned_ = false;  // nobody waits any more for the attempt that is under way
   bool was_open_ = false;
   bool is_up_ = false;  // the stream is usable
   bool is_draining_ = false;
@@ -238,8 +248,8 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   boost::system::error_code last_error_;
   std::string last_text_;
 
-  std::optional<operation> connecting_;
   std::uint64_t operations_ = 0;
+  std::deque<connect_waiting> connects_;
   std::deque<flush_waiting> flushes_;
   std::deque<publish_waiting> publishes_;
   inbox inbox_{*this};
@@ -284,6 +294,16 @@ void driver::on_cancel(const Operation& done, Cancel cancel) {
     if (!self) return;
     boost::asio::post(self->executor_, [self, cancel] { cancel(); });
   });
+}
+
+template <class Waiting>
+void driver::cancel(std::deque<Waiting>& among, std::uint64_t number) {
+  const auto at = std::find_if(among.begin(), among.end(),
+                               [number](const Waiting& each) { return each.number == number; });
+  if (at == among.end()) return;
+  auto done = std::move(at->done);
+  among.erase(at);
+  done.post(executor_, boost::asio::error::operation_aborted);
 }
 
 }  // namespace nuncio::client

@@ -216,16 +216,6 @@ void driver::fail_flushes(error_code why) {
   for (auto& each : std::exchange(flushes_, {})) each.done.post(executor_, why);
 }
 
-template <class Waiting>
-void driver::cancel(std::deque<Waiting>& among, std::uint64_t number) {
-  const auto at = std::find_if(among.begin(), among.end(),
-                               [number](const Waiting& each) { return each.number == number; });
-  if (at == among.end()) return;
-  auto done = std::move(at->done);
-  among.erase(at);
-  done.post(executor_, asio::error::operation_aborted);
-}
-
 // --- subscriptions
 // ---------------------------------------------------------------------------------
 

@@ -53,6 +53,8 @@ class category final : public boost::system::error_category {
         return "what the server sends can't be read";
       case errc::refused:
         return "the server refused";
+      case errc::bad_credentials:
+        return "the credentials can't be used";
     }
     return "unknown error " + std::to_string(value);
   }

@@ -1,5 +1,7 @@
 #include "session.hpp"
 
+#include "credentials.hpp"
+
 #include <nuncio/protocol/connect.hpp>
 #include <nuncio/protocol/writer.hpp>
 
@@ -70,8 +72,9 @@ std::uint64_t to_number(std::string_view text) noexcept {
 
 }  // namespace
 
-void session::begin(const protocol::server_url& server, time) {
+void session::begin(const protocol::server_url& server, credentials who) {
   server_ = server;
+  who_ = std::move(who);
   phase_ = phase::awaits_info;
   info_ = {};
   output_.clear();
@@ -140,10 +143,13 @@ session::step session::on_info(std::string_view json) {
   hello.protocol = 1;
   hello.headers = info_.headers;
   hello.no_responders = info_.headers;
-  const bool in_url = !server_.user.empty() || !server_.token.empty();
-  hello.user = in_url ? server_.user : set_.user;
-  hello.pass = in_url ? server_.pass : set_.password;
-  hello.auth_token = in_url ? server_.token : set_.token;
+  const auto who = std::exchange(who_, {});
+  if (const auto error = say_credentials(who, info_.nonce, hello)) return lose(error);
+  if (!server_.user.empty() || !server_.token.empty()) {
+    hello.user = server_.user;
+    hello.pass = server_.pass;
+    hello.auth_token = server_.token;
+  }
   protocol::append_connect(output_, hello);
   protocol::append_ping(output_);
   ++pings_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nuncio/client/auth.hpp>
 #include <nuncio/client/error.hpp>
 #include <nuncio/protocol/info.hpp>
 #include <nuncio/protocol/message_parser.hpp>
@@ -55,9 +56,6 @@ class session {
 
   struct settings {
     std::string name;
-    std::string user;
-    std::string password;
-    std::string token;
     bool echo = true;
     std::chrono::milliseconds ping_interval{120'000};
     int max_pings_out = 2;
@@ -73,8 +71,9 @@ class session {
   session& operator=(const session&) = delete;
   ~session() = default;
 
-  /// There is a new connection, to this server.
-  void begin(const protocol::server_url& server, time now);
+  /// There is a new connection, to this server, who shall know us by these credentials; its URL's
+  /// user info wins over theirs.
+  void begin(const protocol::server_url& server, credentials who = {});
   /// The connection is gone. Subscriptions stay.
   void end() noexcept;
   /// Pre: begin() was called, and neither end() nor a step `lost` came since.
@@ -134,6 +133,7 @@ class session {
   session_events& events_;
   phase phase_ = phase::none;
   protocol::server_url server_;
+  credentials who_;  // until they have been said
   protocol::server_info info_;
   std::string output_;
   boost::system::error_code error_;

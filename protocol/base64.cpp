@@ -5,12 +5,13 @@
 namespace nuncio::protocol {
 namespace {
 
-constexpr std::string_view digits =
+constexpr std::string_view standard =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view for_urls =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-}  // namespace
-
-std::string to_base64(std::string_view bytes) {
+// Without padding.
+std::string encode(std::string_view bytes, std::string_view digits) {
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   std::uint32_t bits = 0;
@@ -23,6 +24,13 @@ std::string to_base64(std::string_view bytes) {
     }
   }
   if (held > 0) out += digits[bits << (6 - held) & 63U];
+  return out;
+}
+
+}  // namespace
+
+std::string to_base64(std::string_view bytes) {
+  auto out = encode(bytes, standard);
   while (out.size() % 4 != 0) out += '=';
   return out;
 }
@@ -33,7 +41,7 @@ std::optional<std::string> from_base64(std::string_view text) {
   std::uint32_t bits = 0;
   unsigned held = 0;
   for (const char c : text) {
-    const auto value = digits.find(c);
+    const auto value = standard.find(c);
     if (value == std::string_view::npos) return std::nullopt;
     bits = bits << 6U | static_cast<std::uint32_t>(value);
     held += 6;
@@ -42,6 +50,10 @@ std::optional<std::string> from_base64(std::string_view text) {
     out += static_cast<char>(bits >> held & 255U);
   }
   return out;
+}
+
+std::string to_base64url(std::span<const std::byte> bytes) {
+  return encode({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, for_urls);
 }
 
 }  // namespace nuncio::protocol

@@ -36,7 +36,7 @@ struct noted final : client::subscriber, client::session_events {
 std::string run(std::string_view bytes, std::size_t piece_size) {
   noted all;
   session s({}, all);
-  s.begin({}, {});
+  s.begin({});
   s.add(1, "a", "", all);
   s.add(2, "b", "q", all);
   static_cast<void>(s.limit(2, 2));

@@ -5,7 +5,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_future.hpp>
 
 #include <csignal>
@@ -20,24 +19,6 @@ namespace client = nuncio::client;
 using client::connection;
 using client::errc;
 using client::status;
-
-// In a statement of its own: g++ 12 copies temporaries such as options bit by bit where there is a
-// co_await in the same one.
-asio::awaitable<asio::any_io_executor> here() {
-  co_return co_await asio::this_coro::executor;
-}
-
-// Lets everything run that was posted, and what that posts.
-asio::awaitable<void> settle() {
-  for (int i = 0; i < 5; ++i) co_await asio::post(asio::use_awaitable);
-}
-
-// What came, as text; the error if one did.
-asio::awaitable<std::string> next(client::subscription& from) {
-  auto [error, m] = co_await from.async_next(as_values);
-  if (error) co_return "error: " + error.message();
-  co_return std::string(m.subject()) + "=" + std::string(m.payload());
-}
 
 }  // namespace
 

@@ -1,56 +1,27 @@
 #pragma once
 
+#include "coroutines.hpp"
 #include "server_process.hpp"
 
 #include <nuncio/client/connection.hpp>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <doctest/doctest.h>
 
-#include <chrono>
-#include <exception>
-#include <functional>
 #include <string>
 #include <string_view>
-#include <tuple>
 
 namespace nuncio::test {
-
-namespace asio = boost::asio;
-using boost::system::error_code;
-
-/// Errors as values: `auto [error, m] = co_await sub.async_next(as_values);`
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 
 inline std::string& server_program() {
   static std::string program;
   return program;
 }
 
-/// Runs a coroutine to its end, in half a minute at most.
-inline void run(const std::function<asio::awaitable<void>()>& body) {
-  asio::io_context context(1);
-  bool is_done = false;
-  std::exception_ptr failed;
-  asio::co_spawn(context, body, [&](const std::exception_ptr& how) {
-    is_done = true;
-    failed = how;
-    context.stop();
-  });
-  context.run_for(std::chrono::seconds(30));
-  if (failed) std::rethrow_exception(failed);
-  REQUIRE(is_done);
-}
-
-/// The error alone of an operation that gives no value.
-template <class Operation>
-asio::awaitable<error_code> error_of(Operation operation) {
-  const auto [error] = co_await std::move(operation)(as_values);
-  co_return error;
+/// What came, as text; the error if one did.
+inline asio::awaitable<std::string> next(client::subscription& from) {
+  auto [error, m] = co_await from.async_next(as_values);
+  if (error) co_return "error: " + error.message();
+  co_return std::string(m.subject()) + "=" + std::string(m.payload());
 }
 
 }  // namespace nuncio::test

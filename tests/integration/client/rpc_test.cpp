@@ -99,11 +99,6 @@ asio::awaitable<void> pause(std::chrono::milliseconds time) {
   co_await timer.async_wait(asio::use_awaitable);
 }
 
-template <class Condition>
-asio::awaitable<void> until(Condition condition) {
-  while (!condition()) co_await pause(1ms);
-}
-
 }  // namespace
 
 TEST_CASE("rpc: handlers of every form answer") {

@@ -2,9 +2,14 @@
 
 #include "chunked.hpp"
 
+#include <nuncio/protocol/base64.hpp>
+#include <nuncio/protocol/nkey.hpp>
+
 #include <doctest/doctest.h>
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,9 +42,10 @@ struct heard final : session_events {
 
 /// A session, the parser before it, and everything it says.
 struct world {
-  explicit world(session::settings set = {}, protocol::server_url url = {}) : it(set, events) {
+  explicit world(session::settings set = {}, protocol::server_url url = {}, credentials who = {})
+      : it(set, events) {
     server = std::move(url);
-    it.begin(server, now);
+    it.begin(server, std::move(who));
   }
   // All bytes of a read, or those up to the end of the session; the last step that matters.
   step feed(std::string_view bytes) {
@@ -90,14 +96,15 @@ TEST_CASE("session: without headers at the server it asks for neither them nor n
 }
 
 TEST_CASE("session: credentials of the URL win over those of the options") {
-  world plain({.user = "a", .password = "b", .token = "c"});
+  const credentials who{.user = "a", .password = "b", .token = "c"};
+  world plain({}, {}, who);
   plain.feed("INFO {}\r\n");
   CHECK(plain.output.find("\"user\":\"a\"") != std::string::npos);
   CHECK(plain.output.find("\"auth_token\":\"c\"") != std::string::npos);
   protocol::server_url url;
   url.user = "x";
   url.pass = "y";
-  world named({.user = "a", .password = "b", .token = "c"}, url);
+  world named({}, url, who);
   named.feed("INFO {}\r\n");
   CHECK(named.output.find("\"user\":\"x\"") != std::string::npos);
   CHECK(named.output.find("\"pass\":\"y\"") != std::string::npos);
@@ -180,14 +187,14 @@ TEST_CASE("session: a new connection hears of all subscriptions and of what is l
   static_cast<void>(w.it.limit(1, 5));
   w.feed("MSG a 1 1\r\n1\r\nMSG a 1 1\r\n2\r\n");
   w.it.end();
-  w.it.begin(w.server, w.now);
+  w.it.begin(w.server);
   w.parser = protocol::message_parser{};
   CHECK(w.greet() == step::opened);
   CHECK(w.it.resubscription() == "SUB a q 1\r\nUNSUB 1 3\r\n");
   CHECK(w.it.limit(1, 6) == 4U);  // the new connection has seen none of them
   w.feed("MSG a 1 1\r\n3\r\n");
   w.it.end();
-  w.it.begin(w.server, w.now);
+  w.it.begin(w.server);
   CHECK(w.it.resubscription() == "SUB a q 1\r\nUNSUB 1 3\r\n");
   CHECK(a.got == "a=1 a=2 a=3 ");
 }
@@ -279,4 +286,38 @@ TEST_CASE("session: at the end every subscription is told") {
   w.it.end_all(errc::closed);
   CHECK(a.got == "end:the connection is closed ");
   CHECK(w.it.subscriptions() == 0);
+}
+
+TEST_CASE("session: a seed signs the nonce, and nothing where the server has none") {
+  const nuncio::protocol::nkey_pair keys(protocol::nkey_kind::user,
+                                         std::array<std::byte, 32>{std::byte{7}});
+  const auto signature = protocol::to_base64url(keys.sign("some-nonce"));
+  const credentials who{.nkey_seed = keys.seed()};
+  world asked({}, {}, who);
+  CHECK(asked.feed("INFO {\"nonce\":\"some-nonce\"}\r\n") == step::go_on);
+  CHECK(asked.output.find("\"nkey\":\"" + keys.public_key() + "\"") != std::string::npos);
+  CHECK(asked.output.find("\"sig\":\"" + signature + "\"") != std::string::npos);
+  CHECK(asked.output.find(keys.seed()) == std::string::npos);
+  world plain({}, {}, who);
+  plain.feed("INFO {}\r\n");
+  CHECK(plain.output.find("\"sig\"") == std::string::npos);
+}
+
+TEST_CASE("session: a key that is kept elsewhere signs, or says why not") {
+  credentials who{.jwt = "a.b.c", .nkey = "U"};
+  who.sign = [](std::string_view nonce) -> boost::system::result<std::string> {
+    if (nonce == "refuse") return boost::system::error_code(errc::timed_out);
+    return nonce == "short" ? std::string("x") : std::string(64, 's');
+  };
+  world good({}, {}, who);
+  good.feed("INFO {\"nonce\":\"n\"}\r\n");
+  CHECK(good.output.find("\"jwt\":\"a.b.c\"") != std::string::npos);
+  CHECK(good.output.find("\"sig\":\"c3Nz") != std::string::npos);
+  world refused({}, {}, who);
+  CHECK(refused.feed("INFO {\"nonce\":\"refuse\"}\r\n") == step::lost);
+  CHECK(refused.it.error() == errc::timed_out);
+  world strange({}, {}, who);
+  CHECK(strange.feed("INFO {\"nonce\":\"short\"}\r\n") == step::lost);
+  CHECK(strange.it.error() == errc::bad_credentials);
+  CHECK(strange.output.empty());
 }

@@ -92,3 +92,46 @@ TEST_CASE("nkey: any wrong character, length, checksum or prefix is refused") {
   CHECK_FALSE(decode_public_nkey(good + "A"));
   CHECK_FALSE(decode_public_nkey("SUAKYRHVIOREXV7EUZTBHUHL7NUMHPMAS7QMDU3GTIUWEI5LDNOXD43IZY"));
 }
+
+TEST_CASE("nkey: a seed that the reference tools made gives their public key") {
+  const std::string_view text = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
+  const auto keys = nkey_pair::from_seed(text);
+  REQUIRE(keys);
+  CHECK(keys->kind() == nkey_kind::user);
+  CHECK(keys->public_key() == "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4");
+  CHECK(keys->seed() == text);
+}
+
+TEST_CASE("nkey: seeds of every kind are written and read back, and sign") {
+  for (const auto& [kind, start] : {std::pair{nkey_kind::user, "SU"},
+                                    {nkey_kind::account, "SA"},
+                                    {nkey_kind::operator_, "SO"},
+                                    {nkey_kind::server, "SN"},
+                                    {nkey_kind::cluster, "SC"}}) {
+    CAPTURE(start);
+    const nkey_pair keys(kind, counting_bytes());
+    CHECK(keys.seed().starts_with(start));
+    const auto again = nkey_pair::from_seed(keys.seed());
+    REQUIRE(again);
+    CHECK(again->kind() == kind);
+    CHECK(again->public_key() == keys.public_key());
+    CHECK(again->sign("text") == keys.sign("text"));
+    CHECK(again->sign("text") != keys.sign("texu"));
+  }
+}
+
+TEST_CASE("nkey: any wrong character, length or checksum of a seed is refused") {
+  const auto good = nkey_pair(nkey_kind::user, counting_bytes()).seed();
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    CAPTURE(i);
+    auto text = good;
+    text[i] = text[i] == 'A' ? 'B' : 'A';
+    CHECK_FALSE(nkey_pair::from_seed(text));
+    text[i] = 'u';
+    CHECK_FALSE(nkey_pair::from_seed(text));
+  }
+  CHECK_FALSE(nkey_pair::from_seed(""));
+  CHECK_FALSE(nkey_pair::from_seed(good.substr(1)));
+  CHECK_FALSE(nkey_pair::from_seed(good + "A"));
+  CHECK_FALSE(nkey_pair::from_seed(nkey_pair(nkey_kind::user, counting_bytes()).public_key()));
+}

@@ -59,10 +59,13 @@ class connection {
   ~connection();
 
   /// Connects; completes once the server has agreed. Later losses are repaired by themselves.
+  /// While one is being repaired it waits for the next connection; several may wait at once.
   ///
   /// Errors:  errc::bad_options; errc::closed; otherwise what the last server tried had to say.
   ///          After an error it may be called again.
-  /// Cancel:  terminal, partial, total: the attempt is given up.
+  /// Cancel:  terminal, partial, total. If no other call waits for the first connection, the
+  /// attempt
+  ///          is given up.
   template <class Token = boost::asio::deferred_t>
   auto async_connect(Token&& token = {}) {
     return boost::asio::async_initiate<Token, void(boost::system::error_code)>(

@@ -30,6 +30,7 @@ enum class errc : std::uint8_t {
   tls_unavailable,  ///< the options ask for TLS and the server has none
   protocol,         ///< what the peer sends can't be read
   refused,          ///< the server said -ERR and closed; status events have its words
+  bad_credentials,  ///< the credentials of this program can't be read, or can't sign
 };
 
 /// What one usually wants to know of an error.

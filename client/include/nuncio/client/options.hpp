@@ -1,6 +1,8 @@
 #pragma once
 
+#include <nuncio/client/auth.hpp>
 #include <nuncio/client/error.hpp>
+#include <nuncio/client/transport.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -56,10 +58,15 @@ struct options {
   /// Comma-separated: `nats://[user:pass@|token@]host[:port]` or a bare `host[:port]`.
   std::string servers = "nats://127.0.0.1:4222";
   std::string name;  ///< shown in the server's monitoring
-  /// Credentials of a URL win over these.
+  /// The user info of a URL wins over these three.
   std::string user;
   std::string password;
   std::string token;
+  std::string nkey_seed;       ///< `SU…`: signs what servers ask to be signed
+  std::string nkey_seed_file;  ///< the same from a file, which is read anew for each attempt
+  std::string creds_file;      ///< JWT and seed as nsc writes them; read anew for each attempt
+  /// Instead of the six above.
+  credentials_source ask_credentials;
 
   bool randomize = true;  ///< the order of the servers
   bool discover = true;   ///< use servers that others tell of
@@ -77,6 +84,9 @@ struct options {
   /// the new message.
   when_full pending_full = when_full::error;
   subscription_limits subscriptions;  ///< unless a subscription has its own
+
+  /// How streams to servers are opened; empty: as their URLs say. For transports of one's own.
+  stream_opener open_stream;
 
   /// Called on the connection's executor. It may use the connection, not destroy it.
   std::function<void(const status&)> on_status;

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-/// Public keys as text: one prefix byte, 32 bytes of key and a CRC-16, in base32 without padding.
+/// Keys as text: one prefix byte (two of a seed), 32 bytes and a CRC-16, in base32 without padding.
 /// Source: github.com/nats-io/nkeys, strkey.go.
 namespace nuncio::protocol {
 
@@ -40,6 +40,38 @@ struct public_nkey {
 ///          checksum or an unknown prefix (seeds and private keys too).
 /// Thread:  any.
 [[nodiscard]] std::optional<public_nkey> decode_public_nkey(std::string_view text);
+
+/// A pair of ed25519 keys, which signs.
+///
+/// Copies are wiped when they go.
+/// Thread:  any.
+class nkey_pair {
+ public:
+  static constexpr std::size_t signature_size = 64;
+
+  /// Reads a seed, the 58 characters that begin with `S` and the letter of its kind.
+  ///
+  /// Errors:  nothing is returned for a wrong length, a character outside of A–Z and 2–7, a bad
+  ///          checksum, an unknown kind, or a curve key, which can't sign.
+  [[nodiscard]] static std::optional<nkey_pair> from_seed(std::string_view text);
+  /// Pre:     `seed` is unguessable; `kind` isn't a curve.
+  nkey_pair(nkey_kind kind, std::span<const std::byte, 32> seed);
+  nkey_pair(const nkey_pair&) = default;
+  nkey_pair& operator=(const nkey_pair&) = default;
+  ~nkey_pair();
+
+  [[nodiscard]] nkey_kind kind() const noexcept { return kind_; }
+  /// As text.
+  [[nodiscard]] std::string public_key() const;
+  /// As text. It is a secret.
+  [[nodiscard]] std::string seed() const;
+  /// The signature of these bytes.
+  [[nodiscard]] std::array<std::byte, signature_size> sign(std::string_view bytes) const;
+
+ private:
+  nkey_kind kind_;
+  std::array<std::byte, 32> seed_{};
+};
 
 /// The public key, as text, of the ed25519 pair that `seed` gives: what a server calls its id.
 ///

@@ -1,0 +1,203 @@
+#include "coroutines.hpp"
+#include "memory_broker.hpp"
+
+#include <nuncio/client/connection.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace nuncio::test;
+using namespace std::chrono_literals;
+namespace client = nuncio::client;
+namespace protocol = nuncio::protocol;
+using client::connection;
+using client::errc;
+using client::status;
+
+/// How often each operation of a conversation has completed, and how.
+struct outcomes {
+  std::map<std::string, std::vector<error_code>> of;
+  auto note(const std::string& name) {
+    of[name];
+    return [this, name](error_code error, auto&&...) { of[name].push_back(error); };
+  }
+  [[nodiscard]] bool are_complete() const {
+    return std::all_of(of.begin(), of.end(),
+                       [](const auto& each) { return each.second.size() == 1; });
+  }
+};
+
+/// What one client says to its servers: the first connection has the trouble, later ones none.
+struct conversation {
+  conversation(const asio::any_io_executor& executor, const fault& what, std::size_t most_read)
+      : trouble(what), nc(executor, settings(most_read)) {}
+
+  client::options settings(std::size_t most_read) {
+    client::options set;
+    set.servers = "memory";
+    set.connect_timeout = 2s;
+    set.ping_interval = 500ms;
+    set.reconnect.at_first = true;
+    set.reconnect.first_pause = set.reconnect.longest_pause = 0ms;
+    set.open_stream = memory_opener([this, most_read](const auto&, const auto& executor) {
+      auto link = std::make_shared<memory_link>(executor, links.empty() ? trouble : fault{});
+      link->most_read = most_read;
+      links.push_back(link);
+      memory_broker::serve(link);
+      return link;
+    });
+    return set;
+  }
+
+  asio::awaitable<void> hold() {
+    nc.async_connect(all.note("connect"));
+    auto echo = nc.subscribe("echo", [this](const client::message_view& m) {
+      CHECK_FALSE(nc.publish(m.reply, m.payload));
+    });
+    auto news = nc.subscribe("news.*");
+    auto idle = nc.subscribe("idle");
+    nc.async_flush(all.note("first flush"));
+    co_await until([this] { return !all.of["connect"].empty(); });
+    CHECK_FALSE(nc.publish("news.1", "before"));
+    client::headers header;
+    CHECK(header.add("Key", "value"));
+    CHECK_FALSE(nc.publish("news.2", header, "with a header"));
+    nc.async_request("echo", "question", 1s, all.note("request"));
+    idle.async_drain(all.note("drain of a subscription"));
+    nc.async_publish("news.3", "waits", all.note("publish"));
+    nc.async_flush(all.note("flush"));
+    news.async_next(all.note("next"));
+    co_await until([this] {
+      return all.of["request"].size() + all.of["flush"].size() +
+                 all.of["drain of a subscription"].size() >=
+             3;
+    });
+    // By now the trouble is over, or comes below.
+    co_await ask_again();
+    nc.async_drain(all.note("drain"));
+    co_await until([this] { return !all.of["drain"].empty(); });
+    // What waits in the subscription can be taken; then it has ended.
+    for (int i = 0; i < 10; ++i) {
+      const auto [error, m] = co_await news.async_next(as_values);
+      if (error) last = error;
+    }
+    co_await settle();
+  }
+  // A server that has stopped talking may be noticed only now.
+  asio::awaitable<void> ask_again() {
+    error_code error = errc::disconnected;
+    for (int i = 0; i < 3 && error; ++i) {
+      auto asked = co_await nc.async_request("echo", "again", 1s, as_values);
+      error = std::get<0>(asked);
+      if (!error) CHECK(std::get<1>(asked).payload() == "again");
+    }
+    CHECK_FALSE(error);
+    CHECK_FALSE(nc.publish("news.4", "wakes whoever still waits"));
+    co_await until([this] { return !all.of["next"].empty(); });
+  }
+
+  fault trouble;
+  std::vector<std::shared_ptr<memory_link>> links;
+  outcomes all;
+  error_code last;
+  connection nc;
+};
+
+struct result {
+  std::size_t connections = 0;
+  std::size_t sent = 0;
+  std::size_t written = 0;
+};
+
+/// Has one conversation for each fault, all at once.
+std::vector<result> converse(const std::vector<fault>& faults,
+                             std::size_t most_read = memory_link::unlimited) {
+  std::vector<result> out(faults.size());
+  asio::io_context context(1);
+  std::deque<conversation> all;
+  std::size_t done = 0;
+  for (const auto& each : faults) {
+    auto& it = all.emplace_back(context.get_executor(), each, most_read);
+    asio::co_spawn(
+        context, [&it] { return it.hold(); },
+        [&](const std::exception_ptr& failed) {
+          CHECK_FALSE(failed);
+          if (++done == faults.size()) context.stop();
+        });
+  }
+  context.run_for(50s);
+  CHECK(done == faults.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    CAPTURE(i);
+    const auto& it = all[i];
+    CAPTURE(static_cast<int>(it.trouble.what));
+    CAPTURE(static_cast<int>(it.trouble.direction));
+    CAPTURE(faults[i].behind);
+    for (const auto& [name, how] : it.all.of) {
+      CAPTURE(name);
+      CHECK(how.size() == 1);
+    }
+    CHECK_FALSE(it.all.of.at("connect").front());
+    CHECK_FALSE(it.all.of.at("publish").front());
+    CHECK_FALSE(it.all.of.at("next").front());
+    // Without trouble before its end, a conversation ends as it should.
+    const bool is_whole = it.links.size() == 1 && !it.all.of.at("drain").front();
+    CHECK(it.last == (is_whole || it.last == errc::ended ? errc::ended : errc::closed));
+    if (is_whole) CHECK_FALSE(it.all.of.at("request").front());
+    for (const auto& link : it.links) CHECK(link->is_closed_by_client());
+    out[i] = {it.links.size(), it.links.front()->sent(), it.links.front()->written()};
+  }
+  return out;
+}
+
+void break_everywhere(fault::way direction, std::initializer_list<fault::kind> kinds) {
+  const auto whole = converse({fault{}}).front();
+  CHECK(whole.connections == 1);
+  const auto size = direction == fault::way::to_client ? whole.sent : whole.written;
+  REQUIRE(size > 300);
+  std::vector<fault> faults;
+  for (const auto what : kinds) {
+    for (std::size_t at = 0; at < size; ++at) faults.push_back({what, direction, at});
+  }
+  const auto results = converse(faults);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    CAPTURE(faults[i].behind);
+    // Trouble while it says goodbye needs no other connection.
+    CHECK(results[i].connections <= 2);
+    if (faults[i].behind < size / 2) CHECK(results[i].connections == 2);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("connection: whatever byte of the server's is the last, every operation completes once") {
+  break_everywhere(fault::way::to_client, {fault::kind::cut, fault::kind::reset});
+}
+
+TEST_CASE("connection: whatever byte of the client's is the last, every operation completes once") {
+  break_everywhere(fault::way::to_server, {fault::kind::cut, fault::kind::reset});
+}
+
+TEST_CASE("connection: whatever byte the server falls silent at, the next connection goes on") {
+  break_everywhere(fault::way::to_client, {fault::kind::stall});
+}
+
+TEST_CASE("connection: whatever byte the server doesn't take, the next connection goes on") {
+  break_everywhere(fault::way::to_server, {fault::kind::stall, fault::kind::jam});
+}
+
+TEST_CASE("connection: short reads change nothing") {
+  for (const std::size_t most : {1UL, 2UL, 3UL, 7UL, 64UL}) {
+    CAPTURE(most);
+    CHECK(converse({fault{}}, most).front().connections == 1);
+  }
+}
