@@ -125,8 +125,8 @@ void driver::request(const message_view& m,
   std::unique_ptr<mux_call> call = std::move(request);
   const auto [error, which] = start(call, m);
   if (error) return call->on_failure(error);
-  on_cancel(waiting, [this, which = which] {
-    if (const auto gone = calls_->remove(which)) gone->on_failure(asio::error::operation_aborted);
+  on_cancel(waiting, [this, token = which] {
+    if (const auto gone = calls_->remove(token)) gone->on_failure(asio::error::operation_aborted);
   });
 }
 

@@ -4,10 +4,10 @@
 
 namespace nuncio::client {
 
-timed_mux::timed_mux(boost::asio::any_io_executor executor,
+timed_mux::timed_mux(const boost::asio::any_io_executor& executor,
                      std::string prefix,
                      mux::random_source random)
-    : mux_(std::move(prefix), std::move(random)), timer_(std::move(executor)) {}
+    : mux_(std::move(prefix), std::move(random)), timer_(executor) {}
 
 timed_mux::token timed_mux::add(std::unique_ptr<mux_call> call) {
   const auto which = mux_.add(std::move(call));

@@ -18,7 +18,9 @@ class timed_mux : public std::enable_shared_from_this<timed_mux> {
  public:
   using token = mux::token;
 
-  timed_mux(boost::asio::any_io_executor executor, std::string prefix, mux::random_source random);
+  timed_mux(const boost::asio::any_io_executor& executor,
+            std::string prefix,
+            mux::random_source random);
 
   /// What the calls refer to; it is kept alive while they are called.
   void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }

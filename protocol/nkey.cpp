@@ -155,8 +155,7 @@ std::optional<nkey_pair> nkey_pair::from_seed(std::string_view text) {
   const auto* row = std::find_if(prefixes.begin(), prefixes.end(),
                                  [prefix](const prefix_row& r) { return r.prefix == prefix; });
   if (row == prefixes.end() || row->kind == nkey_kind::curve) return std::nullopt;
-  const nkey_pair pair(row->kind,
-                       std::as_bytes(std::span<const std::uint8_t, 32>(bytes.data() + 2, 32)));
+  nkey_pair pair(row->kind, std::as_bytes(std::span<const std::uint8_t, 32>(bytes.data() + 2, 32)));
   sodium_memzero(bytes.data(), bytes.size());
   return pair;
 }

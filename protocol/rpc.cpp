@@ -52,9 +52,8 @@ constexpr int hex_digit(char c) noexcept {
 
 template <class Number>
 bool to_number(std::string_view text, Number& out) noexcept {
-  const auto* const end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, out);
-  return error == std::errc{} && at == end;
+  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc{} && at == text.data() + text.size();
 }
 
 bool to_amount(std::string_view text, std::optional<rpc_amount>& out) noexcept {
@@ -367,8 +366,7 @@ std::optional<rpc_status> read_rpc_failure(const header_view& headers) {
   return out;
 }
 
-rpc_block::rpc_block(const rpc_line& line) {
-  text_ = line_start;
+rpc_block::rpc_block(const rpc_line& line) : text_(line_start) {
   const auto size = text_.size();
   append_rpc_line_value(text_, line);
   if (text_.size() == size) {

@@ -362,8 +362,8 @@ void start_watched(const std::shared_ptr<client::driver>& home,
   if (error) return call->on_failure(error);
   assign_cancel(slot, home, which);
   // The broker says that nobody listens before it answers this.
-  home->flush({client::connection::handler([home, which = which](error_code failed) {
-                 auto gone = home->calls().remove(which);
+  home->flush({client::connection::handler([home, token = which](error_code failed) {
+                 auto gone = home->calls().remove(token);
                  if (!gone) return;
                  if (failed) return gone->on_failure(failed);
                  static_cast<watched_send&>(*gone).confirm();
