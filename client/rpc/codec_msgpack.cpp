@@ -159,13 +159,13 @@ void append_key(std::string& out, const object& key) {
 // A copy of the maps along `path`, each with one entry only, around `innermost`.
 object only(const std::vector<object>& path, const object& innermost, msgpack::zone& zone) {
   auto out = innermost;
-  for (auto key = path.rbegin(); key != path.rend(); ++key) {
+  for (auto i = path.size(); i-- > 0;) {
     object around;
     around.type = type::MAP;
     around.via.map.size = 1;
     around.via.map.ptr = static_cast<msgpack::object_kv*>(
         zone.allocate_align(sizeof(msgpack::object_kv), alignof(msgpack::object_kv)));
-    *around.via.map.ptr = {*key, out};
+    *around.via.map.ptr = {path[i], out};
     out = around;
   }
   return out;

@@ -17,8 +17,8 @@ runtime& runtime::of(client::driver& home) {
 
 void runtime::send(std::string_view subject, const rpc_line& line, std::string_view reply) {
   protocol::rpc_block block(line);
-  static_cast<void>(
-      home_.publish({.subject = subject, .reply = reply, .header_block = block.finish()}));
+  [[maybe_unused]] const auto lost =
+      home_.publish({.subject = subject, .reply = reply, .header_block = block.finish()});
 }
 
 void runtime::on_lost() {

@@ -107,7 +107,8 @@ void served_unary::accept(time) {
   is_accepted_ = true;
   auto& runs_on = runtime::of(home_->home());
   runs_on.bind(*this);
-  runs_on.send(reply_, {.frame = rpc_frame::accept}, home_->controls().reply_subject(*controlled_));
+  runs_on.send(reply_, {.frame = rpc_frame::accept},
+               home_->controls().reply_subject(controlled_.value_or(0)));
 }
 
 std::optional<served_unary::time> served_unary::on_control(const message_view& m, time) {
@@ -203,7 +204,8 @@ void served_unary::reply(std::string_view header_block, std::string_view payload
   endpoint_->stats.last_error = to_string(why);
   protocol::rpc_block block;
   block.add_failure(why);
-  static_cast<void>(driver.publish({.subject = reply_, .header_block = block.finish()}));
+  [[maybe_unused]] const auto lost =
+      driver.publish({.subject = reply_, .header_block = block.finish()});
 }
 
 void served_unary::finish() {

@@ -151,7 +151,8 @@ void service_core::refuse(endpoint_state& endpoint,
   why.instance = id();
   protocol::rpc_block block;
   block.add_failure(why);
-  static_cast<void>(home_->publish({.subject = m.reply, .header_block = block.finish()}));
+  [[maybe_unused]] const auto lost =
+      home_->publish({.subject = m.reply, .header_block = block.finish()});
 }
 
 bool service_core::admit_caller(std::string_view reply, std::size_t limit) {
@@ -181,7 +182,8 @@ void service_core::on_control(const message_view& m) {
   why.reason = "unknown-call";
   why.instance = id();
   block.add_failure(why);
-  static_cast<void>(home_->publish({.subject = m.reply, .header_block = block.finish()}));
+  [[maybe_unused]] const auto lost =
+      home_->publish({.subject = m.reply, .header_block = block.finish()});
 }
 
 void service_core::on_discovery(std::string_view verb, const message_view& m) {
@@ -202,7 +204,7 @@ void service_core::on_discovery(std::string_view verb, const message_view& m) {
     }
     out = to_info_response(info);
   }
-  static_cast<void>(home_->publish({.subject = m.reply, .payload = out}));
+  [[maybe_unused]] const auto lost = home_->publish({.subject = m.reply, .payload = out});
 }
 
 protocol::service_stats service_core::stats() const {

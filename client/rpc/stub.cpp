@@ -407,8 +407,9 @@ void stub::start_call(const std::shared_ptr<stub_core>& core,
                    auto deadline = deadline_of(*core, what.options, home->now());
                    if (what.deadline) deadline = std::min(deadline, *what.deadline);
                    auto text = compose(*core, std::move(what));
-                   if (is_one_way)
+                   if (is_one_way) {
                      return start_watched(home, std::move(text), deadline, std::move(call));
+                   }
                    start_unary(home, std::move(text), type, deadline, std::move(call));
                  });
 }

@@ -51,7 +51,7 @@ void append_json(std::string& out, const msgpack::object& value);
 namespace detail {
 struct string_stream {
   std::string* out;
-  void write(const char* data, std::size_t size) { out->append(data, size); }
+  void write(const char* data, std::size_t size) const { out->append(data, size); }
 };
 }  // namespace detail
 

@@ -14,6 +14,11 @@
 
 namespace nuncio::rpc {
 
+class served_unary;
+namespace detail {
+class served_call;
+}
+
 /// A call that is being served, as its handler sees it.
 ///
 /// Lifetime: until the handler is done. Thread: the connection's executor.
@@ -51,6 +56,10 @@ class context {
  protected:
   explicit context(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
   ~context() = default;
+
+ private:
+  friend class detail::served_call;
+  friend class served_unary;
 
   boost::asio::any_io_executor executor_;
   std::string subject_;
