@@ -51,7 +51,9 @@ void append_json(std::string& out, const msgpack::object& value);
 namespace detail {
 struct string_stream {
   std::string* out;
-  void write(const char* data, std::size_t size) const { out->append(data, size); }
+  // msgpack takes a pointer to it that isn't const.
+  // NOLINTNEXTLINE(readability-make-member-function-const)
+  void write(const char* data, std::size_t size) { out->append(data, size); }
 };
 }  // namespace detail
 
