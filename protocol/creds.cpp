@@ -1,3 +1,5 @@
+#include "text.hpp"
+
 #include <nuncio/protocol/creds.hpp>
 #include <nuncio/protocol/nkey.hpp>
 
@@ -8,19 +10,12 @@ namespace {
 
 constexpr std::string_view dashes = "---";
 
-std::string_view trim(std::string_view line) {
-  constexpr std::string_view blanks = " \t\r";
-  const auto from = line.find_first_not_of(blanks);
-  if (from == std::string_view::npos) return {};
-  return line.substr(from, line.find_last_not_of(blanks) - from + 1);
-}
-
 /// Takes the first line off `text`.
 std::string_view take_line(std::string_view& text) {
   const auto end = std::min(text.find('\n'), text.size());
   const auto line = text.substr(0, end);
   text.remove_prefix(std::min(end + 1, text.size()));
-  return trim(line);
+  return trim(line, " \t\r");
 }
 
 bool is_frame(std::string_view line) {

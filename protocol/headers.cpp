@@ -33,11 +33,6 @@ bool take_line(std::string_view& text, std::string_view& line) noexcept {
   return true;
 }
 
-bool is_valid_key(std::string_view key) noexcept {
-  return !key.empty() &&
-         std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 127 && c != ':'; });
-}
-
 }  // namespace
 
 bool parse_headers(std::string_view block, header_view& out) {
@@ -90,6 +85,11 @@ std::vector<std::string_view> header_view::find_all(std::string_view key) const 
   return values;
 }
 
+bool is_header_key(std::string_view key) noexcept {
+  return !key.empty() &&
+         std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 127 && c != ':'; });
+}
+
 headers_builder::headers_builder() : headers_builder(std::string_view{}) {}
 
 headers_builder::headers_builder(std::string_view status, std::string_view description)
@@ -103,7 +103,7 @@ headers_builder::headers_builder(std::string_view status, std::string_view descr
 }
 
 bool headers_builder::add(std::string_view key, std::string_view value) {
-  if (!is_valid_key(key) || value.find_first_of("\r\n") != std::string_view::npos) return false;
+  if (!is_header_key(key) || value.find_first_of("\r\n") != std::string_view::npos) return false;
   text_.resize(text_.size() - 2);
   text_ += key;
   text_ += ": ";

@@ -1,5 +1,7 @@
 #include "json_text.hpp"
 
+#include "text.hpp"
+
 #include <boost/json/parse.hpp>
 #include <boost/json/parse_options.hpp>
 
@@ -49,16 +51,8 @@ int hex4(std::string_view text) {
   if (text.size() < 4) return -1;
   int value = 0;
   for (const char c : text.substr(0, 4)) {
-    int digit = 0;
-    if (c >= '0' && c <= '9') {
-      digit = c - '0';
-    } else if (c >= 'a' && c <= 'f') {
-      digit = c - 'a' + 10;
-    } else if (c >= 'A' && c <= 'F') {
-      digit = c - 'A' + 10;
-    } else {
-      return -1;
-    }
+    const int digit = hex_digit(c);
+    if (digit < 0) return -1;
     value = value * 16 + digit;
   }
   return value;

@@ -1,3 +1,5 @@
+#include "text.hpp"
+
 #include <nuncio/protocol/rpc.hpp>
 
 #include <algorithm>
@@ -41,13 +43,6 @@ constexpr std::array<code_row, 17> codes{{{"OK", 200},
 constexpr bool may_stand(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
          c == '_' || c == ':' || c == '/' || c == '-';
-}
-
-constexpr int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
 }
 
 template <class Number>
@@ -196,11 +191,6 @@ class value_writer {
   bool is_first_ = true;
 };
 
-bool is_header_key(std::string_view key) noexcept {
-  return !key.empty() &&
-         std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 127 && c != ':'; });
-}
-
 }  // namespace
 
 std::string_view to_string(rpc_frame frame) noexcept {
@@ -269,16 +259,7 @@ std::string to_rpc_value(std::string_view text) {
 
 std::optional<std::string> from_rpc_value(std::string_view value) {
   if (!is_value(value)) return std::nullopt;
-  std::string out;
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    if (value[i] != '%') {
-      out += value[i];
-      continue;
-    }
-    out += static_cast<char>(hex_digit(value[i + 1]) * 16 + hex_digit(value[i + 2]));
-    i += 2;
-  }
-  return out;
+  return percent_decode(value);
 }
 
 std::string_view to_string(rpc_code code) noexcept {

@@ -1,3 +1,5 @@
+#include "text.hpp"
+
 #include <nuncio/protocol/url.hpp>
 
 #include <algorithm>
@@ -30,38 +32,6 @@ const scheme_row* find_scheme(std::string_view name) {
     }
   }
   return nullptr;
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    if (text.size() - i < 3) return std::nullopt;
-    const int high = hex_digit(text[i + 1]);
-    const int low = hex_digit(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return out;
-}
-
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n";
-  const auto from = text.find_first_not_of(blanks);
-  if (from == std::string_view::npos) return {};
-  return text.substr(from, text.find_last_not_of(blanks) - from + 1);
 }
 
 /// What `text` may be called in an error: without user info, which is a secret.
@@ -138,7 +108,7 @@ std::string address(const server_url& url) {
 }
 
 std::optional<server_url> parse_url(std::string_view text, std::string& error) {
-  const auto whole = trim(text);
+  const auto whole = trim(text, " \t\r\n");
   const auto fail = [&](std::string_view why) {
     error = "server URL " + shown(whole) + ": " + std::string(why);
     return std::nullopt;

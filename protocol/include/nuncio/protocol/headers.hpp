@@ -97,6 +97,11 @@ class header_view {
   std::string_view description_;
 };
 
+/// True for what can be the key of a field that is written: printable ASCII other than the colon,
+/// at least one character.
+/// Thread:  any.
+[[nodiscard]] bool is_header_key(std::string_view key) noexcept;
+
 /// Writes a header block.
 ///
 ///   headers_builder headers;
@@ -111,9 +116,8 @@ class headers_builder {
   explicit headers_builder(std::string_view status, std::string_view description = {});
 
   /// Appends one field; fields of the same key stay side by side.
-  /// Errors:  false, and nothing is added, if the key is empty or holds anything but printable
-  /// ASCII
-  ///          other than the colon, or the value holds CR or LF.
+  /// Errors:  false, and nothing is added, unless is_header_key(key), or if the value holds CR
+  ///          or LF.
   [[nodiscard]] bool add(std::string_view key, std::string_view value);
 
   /// True if nothing was added.

@@ -146,8 +146,7 @@ class rpc_block {
   explicit rpc_block(const rpc_line& line);
 
   /// Appends a header. CR, LF and NUL are left out of the value.
-  /// Errors:  false, and nothing is added, if the key is empty or holds anything but printable
-  ///          ASCII other than the colon.
+  /// Errors:  false, and nothing is added, unless is_header_key(key).
   bool add(std::string_view key, std::string_view value);
   /// Appends lines that are whole already, as rpc_block::lines() gives them.
   void add_lines(std::string_view lines);
