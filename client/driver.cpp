@@ -112,7 +112,7 @@ void driver::connect(operation done) {
   if (life_ == life::closed) return done.post(executor_, errc::closed);
   if (session_.is_open()) return done.post(executor_, {});
   const auto number = ++operations_;
-  on_cancel(done, [this, number] { cancel_connect(number); });
+  on_cancel(done.slot(), [this, number] { cancel_connect(number); });
   connects_.push_back({number, std::move(done)});
   if (life_ != life::idle) return;
   life_ = life::connecting;
@@ -291,7 +291,6 @@ void driver::close(bool detached) {
   fail_flushes(errc::closed);
   for (auto& each : std::exchange(publishes_, {})) each.done.post(executor_, errc::closed);
   calls_->fail_all(errc::closed);
-  if (extension_) extension_->on_closed();
   session_.end_all(errc::closed);
   tell(status::kind::closed, why);
 }

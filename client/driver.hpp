@@ -69,8 +69,6 @@ class driver_extension {
   virtual void on_opened() = 0;
   /// An answer that no call waits for.
   virtual void on_stray_answer(const message_view& m) = 0;
-  /// The driver closes for good.
-  virtual void on_closed() = 0;
 };
 
 /// Carries out what session, server pool and outbox decide: makes connections, reads, writes, keeps
@@ -111,6 +109,8 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
     return in_batch_ ? batch_now_ : std::chrono::steady_clock::now();
   }
   [[nodiscard]] timed_mux& calls() noexcept { return *calls_; }
+  /// Lets the slot end a call of calls(), with operation_aborted.
+  void cancel_by(boost::asio::cancellation_slot slot, timed_mux::token which);
   /// At most one; it is kept.
   [[nodiscard]] const std::shared_ptr<driver_extension>& extension() const noexcept {
     return extension_;
@@ -186,8 +186,8 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   void add(const std::shared_ptr<subscription_state>& state, std::string queue, std::uint64_t max);
   template <class Waiting>
   void cancel(std::deque<Waiting>& among, std::uint64_t number);
-  template <class Operation, class Cancel>
-  void on_cancel(const Operation& done, Cancel cancel);
+  template <class Cancel>
+  void on_cancel(boost::asio::cancellation_slot slot, Cancel cancel);
   void end_batch();
   void retry_publishes();
   void cancel_connect(std::uint64_t number);
@@ -285,9 +285,8 @@ struct connection::access {
   }
 };
 
-template <class Operation, class Cancel>
-void driver::on_cancel(const Operation& done, Cancel cancel) {
-  auto slot = done.slot();
+template <class Cancel>
+void driver::on_cancel(boost::asio::cancellation_slot slot, Cancel cancel) {
   if (!slot.is_connected()) return;
   slot.assign([weak = weak_from_this(), cancel](boost::asio::cancellation_type) {
     const auto self = weak.lock();

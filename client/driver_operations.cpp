@@ -91,7 +91,7 @@ void driver::publish_later(message m, operation done) {
     return done.post(executor_, error);
   }
   const auto number = ++operations_;
-  on_cancel(done, [this, number] { cancel(publishes_, number); });
+  on_cancel(done.slot(), [this, number] { cancel(publishes_, number); });
   publishes_.push_back({number, std::move(m), std::move(done)});
 }
 
@@ -121,12 +121,16 @@ void driver::request(const message_view& m,
                      next_operation done) {
   auto request =
       std::make_unique<request_call>(*this, steady_clock::now() + timeout, std::move(done));
-  const auto& waiting = request->done();
+  const auto slot = request->done().slot();
   std::unique_ptr<mux_call> call = std::move(request);
   const auto [error, which] = start(call, m);
   if (error) return call->on_failure(error);
-  on_cancel(waiting, [this, token = which] {
-    if (const auto gone = calls_->remove(token)) gone->on_failure(asio::error::operation_aborted);
+  cancel_by(slot, which);
+}
+
+void driver::cancel_by(asio::cancellation_slot slot, timed_mux::token which) {
+  on_cancel(slot, [this, which] {
+    if (const auto gone = calls_->remove(which)) gone->on_failure(asio::error::operation_aborted);
   });
 }
 
@@ -162,7 +166,7 @@ void driver::flush(operation done) {
     if (put.wake) wake_writer();
   }
   const auto number = ++operations_;
-  on_cancel(done, [this, number] { cancel(flushes_, number); });
+  on_cancel(done.slot(), [this, number] { cancel(flushes_, number); });
   flushes_.push_back({number, pong, std::move(done)});
 }
 

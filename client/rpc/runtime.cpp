@@ -49,8 +49,8 @@ void runtime::on_stray_answer(const message_view& m) {
   rpc_line line;
   if (read_rpc_line(m.header_block, line) != protocol::rpc_line_state::present) return;
   // Somebody runs what was given up.
-  if (line.frame == rpc_frame::accept && !m.reply.empty()) cancel(m.reply);
-  if (line.frame == rpc_frame::ping && !m.reply.empty()) cancel(m.reply);
+  const bool is_alive = line.frame == rpc_frame::accept || line.frame == rpc_frame::ping;
+  if (is_alive && !m.reply.empty()) cancel(m.reply);
 }
 
 status status_of(boost::system::error_code error, const client::driver& home) {

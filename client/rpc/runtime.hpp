@@ -69,7 +69,6 @@ class runtime final : public client::driver_extension {
   void on_opening(std::string& first) override;
   void on_opened() override;
   void on_stray_answer(const message_view& m) override;
-  void on_closed() override {}
 
  private:
   template <class Call>

@@ -53,7 +53,7 @@ served_unary::served_unary(std::shared_ptr<service_core> home,
 
 served_unary::~served_unary() = default;
 
-void served_unary::begin(const message_view& m, const reading& said, time now) {
+void served_unary::begin(const message_view& m, const reading& said, content_type type, time now) {
   started_ = now;
   ++endpoint_->running;
   home_->note_started(*this);
@@ -69,11 +69,7 @@ void served_unary::begin(const message_view& m, const reading& said, time now) {
   attempt_ = line.attempt;
   if (!line.call_id.empty()) call_id_ = protocol::from_rpc_value(line.call_id).value_or("");
   takes_accept_ = line.takes_accept && !reply_.empty() && !reply_.starts_with(imported_reply);
-  type_ = endpoint_->type;
-  if (said.headers.empty()) return;
-  if (const auto named = said.headers.find("Content-Type")) {
-    type_ = parse_content_type(*named).value_or(type_);
-  }
+  type_ = type;
   headers_ = metadata(said.headers);
 }
 
@@ -130,11 +126,9 @@ std::optional<served_unary::time> served_unary::on_control(const message_view& m
 }
 
 void served_unary::on_lost(std::string& farewell) {
-  protocol::rpc_block block(rpc_line{.frame = rpc_frame::end});
-  status why(code::unavailable, "the service lost its connection to the broker");
-  why.reason = "disconnected";
-  why.instance = home_->id();
-  block.add_failure(why);
+  auto block = home_->failure(
+      {code::unavailable, "the service lost its connection to the broker", "disconnected"},
+      {.frame = rpc_frame::end});
   protocol::append_hpub(farewell, reply_, {}, block.finish(), {});
   const auto kept = shared_from_this();
   abandon();
@@ -167,13 +161,9 @@ void served_unary::succeed(std::string_view payload, content_type type) {
 
 void served_unary::fail(status why) {
   if (is_over_) return;
-  auto& stats = endpoint_->stats;
-  ++stats.errors;
-  stats.last_error = std::to_string(protocol::to_number(why.code)) + ':' + why.text;
+  endpoint_->note_failure(why);
   if (!reply_.empty() && !is_cancelled_) {
-    why.instance = home_->id();
-    protocol::rpc_block block;
-    block.add_failure(why);
+    auto block = home_->failure(why);
     block.add_lines(reply_headers_.lines());
     reply(block.finish(), why.details);
   }
@@ -198,12 +188,10 @@ void served_unary::reply(std::string_view header_block, std::string_view payload
         {client::connection::handler([](boost::system::error_code) {}), driver.get_executor()});
     return;
   }
-  ++endpoint_->stats.errors;
   auto why = status_of(error, driver);
   why.surely_not_run = false;
-  endpoint_->stats.last_error = to_string(why);
-  protocol::rpc_block block;
-  block.add_failure(why);
+  endpoint_->note_failure(why);
+  auto block = home_->failure(std::move(why));
   [[maybe_unused]] const auto lost =
       driver.publish({.subject = reply_, .header_block = block.finish()});
 }

@@ -84,20 +84,19 @@ void service_core::add(std::string_view name,
   made->metadata.emplace("nuncio.kind", "unary");
   made->metadata.emplace("nuncio.types", to_string(preferred));
   if (set.idempotent) made->metadata.emplace("nuncio.idempotent", "true");
-  subscribe(*made, made, stats.subject);
+  subscribe(made, stats.subject);
   if (options_.versioned && set.subject.empty()) {
     const auto major = std::string(protocol::major_version(identity_.version));
-    subscribe(*made, made, identity_.name + ".v" + major + '.' + std::string(name));
+    subscribe(made, identity_.name + ".v" + major + '.' + std::string(name));
   }
   endpoints_.push_back(std::move(made));
 }
 
-void service_core::subscribe(endpoint_state& to,
-                             const std::shared_ptr<endpoint_state>& endpoint,
+void service_core::subscribe(const std::shared_ptr<endpoint_state>& endpoint,
                              const std::string& subject) {
   client::subscribe_options set;
-  set.queue = to.stats.queue_group;
-  to.subscriptions.push_back(client::connection::access::subscribe(
+  set.queue = endpoint->stats.queue_group;
+  endpoint->subscriptions.push_back(client::connection::access::subscribe(
       *home_, subject, set, [this, weak = std::weak_ptr(endpoint)](const message_view& m) {
         if (const auto it = weak.lock()) on_request(it, m);
       }));
@@ -105,10 +104,9 @@ void service_core::subscribe(endpoint_state& to,
 
 void service_core::on_request(const std::shared_ptr<endpoint_state>& endpoint,
                               const message_view& m) {
-  auto& stats = endpoint->stats;
   const auto now = home_->now();
   const auto said = read(m);
-  ++stats.requests;
+  ++endpoint->stats.requests;
   if (!said.is_whole || said.state == rpc_line_state::malformed) {
     return refuse(*endpoint, m, said,
                   status::not_run(code::invalid_argument, "the headers can't be read"));
@@ -121,7 +119,9 @@ void service_core::on_request(const std::shared_ptr<endpoint_state>& endpoint,
     return refuse(*endpoint, m, said,
                   status::not_run(code::deadline_exceeded, "there was no time left"));
   }
-  if (const auto named = said.headers.find("Content-Type"); named && !parse_content_type(*named)) {
+  const auto named = said.headers.find("Content-Type");
+  const auto type = named ? parse_content_type(*named) : endpoint->type;
+  if (!type) {
     return refuse(*endpoint, m, said,
                   status::not_run(code::invalid_argument,
                                   "the request is of an unknown type, " + std::string(*named)));
@@ -136,7 +136,7 @@ void service_core::on_request(const std::shared_ptr<endpoint_state>& endpoint,
                                   is_full ? "overloaded" : "max-per-caller"));
   }
   const auto call = std::make_shared<served_unary>(shared_from_this(), endpoint);
-  call->begin(m, said, now);
+  call->begin(m, said, *type, now);
   endpoint->handler->run(call, m.payload);
   if (!call->is_over()) call->watch(now);
 }
@@ -145,14 +145,18 @@ void service_core::refuse(endpoint_state& endpoint,
                           const message_view& m,
                           const reading& said,
                           status why) {
-  ++endpoint.stats.errors;
-  endpoint.stats.last_error = std::to_string(protocol::to_number(why.code)) + ':' + why.text;
+  endpoint.note_failure(why);
   if (m.reply.empty() || said.line.is_one_way) return;
-  why.instance = id();
-  protocol::rpc_block block;
-  block.add_failure(why);
+  auto block = failure(std::move(why));
   [[maybe_unused]] const auto lost =
       home_->publish({.subject = m.reply, .header_block = block.finish()});
+}
+
+protocol::rpc_block service_core::failure(status why, const rpc_line& line) const {
+  why.instance = id();
+  protocol::rpc_block out(line);
+  out.add_failure(why);
+  return out;
 }
 
 bool service_core::admit_caller(std::string_view reply, std::size_t limit) {
@@ -177,11 +181,8 @@ void service_core::on_control(const message_view& m) {
   rpc_line line;
   if (read_rpc_line(m.header_block, line) != rpc_line_state::present) return;
   if (line.frame != rpc_frame::ping || m.reply.empty()) return;
-  protocol::rpc_block block(rpc_line{.frame = rpc_frame::end});
-  status why(code::unavailable, "the instance doesn't know this call");
-  why.reason = "unknown-call";
-  why.instance = id();
-  block.add_failure(why);
+  auto block = failure({code::unavailable, "the instance doesn't know this call", "unknown-call"},
+                       {.frame = rpc_frame::end});
   [[maybe_unused]] const auto lost =
       home_->publish({.subject = m.reply, .header_block = block.finish()});
 }

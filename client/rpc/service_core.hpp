@@ -31,6 +31,11 @@ struct endpoint_state {
   std::size_t max_per_caller = 0;
   std::size_t running = 0;
   std::vector<client::subscription> subscriptions;
+
+  void note_failure(const status& why) {
+    ++stats.errors;
+    stats.last_error = std::to_string(protocol::to_number(why.code)) + ':' + why.text;
+  }
 };
 
 /// In the list of what a service has to stop.
@@ -58,7 +63,8 @@ class served_unary final : public detail::served_call,
   served_unary& operator=(const served_unary&) = delete;
   virtual ~served_unary();
 
-  void begin(const message_view& m, const reading& said, time now);
+  /// `type` is that of the payload.
+  void begin(const message_view& m, const reading& said, content_type type, time now);
   /// Its handler still runs: the deadline and the caller's control begin to matter.
   void watch(time now);
   [[nodiscard]] bool is_over() const noexcept { return is_over_; }
@@ -120,15 +126,15 @@ class service_core final : public std::enable_shared_from_this<service_core> {
   void log(std::string_view line) const;
   /// An id that callers and the log share.
   [[nodiscard]] std::string incident();
+  /// The message that tells of a failure. Where it ends more than a request, `line` says so.
+  [[nodiscard]] protocol::rpc_block failure(status why, const rpc_line& line = {}) const;
   /// Counts a call of the connection behind `reply`. False if it has too many.
   bool admit_caller(std::string_view reply, std::size_t limit);
   void release(std::string_view reply);
   void note_started(running_call& call) { running_.push_back(call); }
 
  private:
-  void subscribe(endpoint_state& to,
-                 const std::shared_ptr<endpoint_state>& endpoint,
-                 const std::string& subject);
+  void subscribe(const std::shared_ptr<endpoint_state>& endpoint, const std::string& subject);
   void on_request(const std::shared_ptr<endpoint_state>& endpoint, const message_view& m);
   void refuse(endpoint_state& endpoint, const message_view& m, const reading& said, status why);
   void on_control(const message_view& m);

@@ -2,15 +2,15 @@
 
 namespace nuncio::rpc {
 
-status::status(rpc::code what, std::string_view why) {
+status::status(rpc::code what, std::string_view why, std::string_view because) {
   code = what;
   text = why;
+  reason = because;
 }
 
 status status::not_run(rpc::code what, std::string_view why, std::string_view reason) {
-  status out(what, why);
+  status out(what, why, reason);
   out.surely_not_run = true;
-  out.reason = reason;
   return out;
 }
 

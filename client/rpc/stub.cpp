@@ -41,7 +41,7 @@ struct written {
   std::string subject;
   std::string payload;
   std::string lines;  // of headers
-  rpc_line line;      // views into `ids`
+  rpc_line line;      // without the texts below
   std::string call_id;
   std::string hash_key;
 
@@ -60,23 +60,47 @@ struct written {
 
 written compose(const stub_core& core, detail::request&& from) {
   written out;
-  const auto& set = from.options;
   out.subject.reserve(core.prefix.size() + from.endpoint.size() + 1);
   out.subject = core.prefix;
   out.subject += '.';
   out.subject += from.endpoint;
   out.payload = std::move(from.payload);
-  out.line.is_idempotent = set.idempotent;
-  out.line.priority = std::min<std::uint8_t>(set.priority.value_or(1), 3);
+  out.line.is_idempotent = from.is_idempotent;
+  out.line.priority = from.priority;
   out.call_id = protocol::to_rpc_value(from.id);
   out.hash_key = protocol::to_rpc_value(from.key);
-  if (from.is_typed || !from.headers.empty()) {
-    protocol::rpc_block lines;
-    if (from.is_typed) lines.add("Content-Type", to_string(from.type));
-    lines.add_lines(from.headers.lines());
-    out.lines = lines.lines();
-  }
+  protocol::rpc_block lines;
+  if (from.type != content_type::msgpack) lines.add("Content-Type", to_string(from.type));
+  lines.add_lines(from.headers.lines());
+  out.lines = lines.lines();
   return out;
+}
+
+/// Tells the user when the bytes of this read are used up.
+class finished final : public client::finished_call {
+ public:
+  explicit finished(std::unique_ptr<pending_call> call) : call_(std::move(call)) {}
+  void complete() override { call_->complete(); }
+
+ private:
+  std::unique_ptr<pending_call> call_;
+};
+
+void finish(client::driver& home,
+            std::unique_ptr<pending_call> call,
+            std::string_view payload,
+            content_type type) {
+  call->set(payload, type);
+  home.finish_soon(std::make_unique<finished>(std::move(call)));
+}
+
+void finish(client::driver& home, std::unique_ptr<pending_call> call, status why) {
+  call->set(std::move(why));
+  home.finish_soon(std::make_unique<finished>(std::move(call)));
+}
+
+status nobody() {
+  return status::not_run(code::unavailable, "nobody serves this endpoint", "no-responders");
 }
 
 /// One attempt at a unary call.
@@ -88,7 +112,9 @@ class attempt final : public client::mux_call, public bound_call, public waiting
   std::optional<time> on_answer(const message_view& m, time now) override;
   std::optional<time> on_time(time now) override;
   void on_failure(error_code why) override {
-    if (call_) end(status_of(why, home_.home()));
+    if (!call_) return;
+    if (why == asio::error::operation_aborted && !control_.empty()) home_.cancel(control_);
+    end(status_of(why, home_.home()));
   }
   void on_lost(std::string& farewell) override;
   void on_opened() override;
@@ -98,17 +124,13 @@ class attempt final : public client::mux_call, public bound_call, public waiting
     unsent_ = std::make_unique<written>(std::move(what));
     which_ = which;
   }
-  /// The caller gives up.
-  void give_up() {
-    if (!control_.empty()) home_.cancel(control_);
-  }
   [[nodiscard]] asio::cancellation_slot slot() const noexcept { return call_->slot(); }
   void set_token(client::timed_mux::token which) noexcept { which_ = which; }
   std::unique_ptr<pending_call> take() { return std::move(call_); }
 
  private:
-  void end(status why);
-  std::optional<time> accept(const message_view& m, const rpc_line& line, time now);
+  void end(status why) { finish(home_.home(), std::move(call_), std::move(why)); }
+  std::optional<time> accept(std::string_view control, time now);
   [[nodiscard]] time next_time(time now) const {
     return control_.empty() ? deadline_ : std::min(deadline_, now + ping_interval);
   }
@@ -123,35 +145,13 @@ class attempt final : public client::mux_call, public bound_call, public waiting
   std::uint8_t unanswered_ = 0;  // pings
 };
 
-/// Tells the user when the bytes of this read are used up.
-class finished final : public client::finished_call {
- public:
-  explicit finished(std::unique_ptr<pending_call> call) : call_(std::move(call)) {}
-  void complete() override { call_->complete(); }
-
- private:
-  std::unique_ptr<pending_call> call_;
-};
-
-void finish(client::driver& home, std::unique_ptr<pending_call> call) {
-  home.finish_soon(std::make_unique<finished>(std::move(call)));
-}
-
-void attempt::end(status why) {
-  call_->set(std::move(why));
-  finish(home_.home(), std::move(call_));
-}
-
 std::optional<attempt::time> attempt::on_answer(const message_view& m, time now) {
   unanswered_ = 0;
   auto type = type_;
   if (!m.header_block.empty()) {
     if (client::is_no_responders(m)) {
       const bool was_taken = !control_.empty();
-      auto why = was_taken ? status(code::unavailable, "the instance is gone")
-                           : status::not_run(code::unavailable, "nobody serves this endpoint");
-      why.reason = was_taken ? "peer-gone" : "no-responders";
-      end(std::move(why));
+      end(was_taken ? status(code::unavailable, "the instance is gone", "peer-gone") : nobody());
       return std::nullopt;
     }
     const auto said = read(m);
@@ -161,7 +161,7 @@ std::optional<attempt::time> attempt::on_answer(const message_view& m, time now)
     }
     switch (said.line.frame) {
       case rpc_frame::accept:
-        return accept(m, said.line, now);
+        return accept(m.reply, now);
       case rpc_frame::ping:
       case rpc_frame::ack:
       case rpc_frame::drain:
@@ -186,38 +186,32 @@ std::optional<attempt::time> attempt::on_answer(const message_view& m, time now)
       type = *known;
     }
   }
-  call_->set(m.payload, type);
-  finish(home_.home(), std::move(call_));
+  finish(home_.home(), std::move(call_), m.payload, type);
   return std::nullopt;
 }
 
-std::optional<attempt::time> attempt::accept(const message_view& m, const rpc_line&, time now) {
-  if (m.reply.empty()) return next_time(now);
+std::optional<attempt::time> attempt::accept(std::string_view control, time now) {
+  if (control.empty()) return next_time(now);
   if (!control_.empty()) {
     home_.cancel(control_);
-    home_.cancel(m.reply);
-    status why(code::aborted, "two instances have taken the call");
-    why.reason = "second-accept";
-    end(std::move(why));
+    home_.cancel(control);
+    end({code::aborted, "two instances have taken the call", "second-accept"});
     return std::nullopt;
   }
-  control_ = m.reply;
+  control_ = control;
   home_.bind(*this);
   return next_time(now);
 }
 
 std::optional<attempt::time> attempt::on_time(time now) {
   if (now >= deadline_) {
-    auto why = unsent_ ? status::not_run(code::deadline_exceeded, "there was no connection in time")
-                       : status(code::deadline_exceeded, "no answer came in time");
-    end(std::move(why));
+    end(unsent_ ? status::not_run(code::deadline_exceeded, "there was no connection in time")
+                : status(code::deadline_exceeded, "no answer came in time"));
     return std::nullopt;
   }
   if (unanswered_ >= max_unanswered) {
     home_.cancel(control_);
-    status why(code::unavailable, "the instance doesn't answer any more");
-    why.reason = "pings-unanswered";
-    end(std::move(why));
+    end({code::unavailable, "the instance doesn't answer any more", "pings-unanswered"});
     return std::nullopt;
   }
   ++unanswered_;
@@ -228,10 +222,7 @@ std::optional<attempt::time> attempt::on_time(time now) {
 void attempt::on_lost(std::string& farewell) {
   protocol::rpc_block block(rpc_line{.frame = rpc_frame::cancel});
   protocol::append_hpub(farewell, control_, {}, block.finish(), {});
-  status why(code::unavailable, "the connection to the broker was lost");
-  why.reason = "disconnected";
-  call_->set(std::move(why));
-  finish(home_.home(), std::move(call_));
+  end({code::unavailable, "the connection to the broker was lost", "disconnected"});
   // This goes, too.
   static_cast<void>(home_.home().calls().remove(which_));
 }
@@ -258,11 +249,11 @@ class watched_send final : public client::mux_call {
 
   std::optional<time> on_answer(const message_view& m, time) override {
     if (client::is_no_responders(m)) {
-      end(status::not_run(code::unavailable, "nobody serves this endpoint", "no-responders"));
+      end(nobody());
+    } else if (auto failure = protocol::read_rpc_failure(read(m).headers)) {
+      end(*std::move(failure));
     } else {
-      const auto said = read(m);
-      auto failure = protocol::read_rpc_failure(said.headers);
-      end(failure ? status(*std::move(failure)) : status());
+      confirm();
     }
     return std::nullopt;
   }
@@ -273,49 +264,23 @@ class watched_send final : public client::mux_call {
   void on_failure(error_code why) override {
     if (call_) end(status_of(why, home_.home()));
   }
-  void confirm() {
-    call_->set({}, content_type::msgpack);
-    finish(home_.home(), std::move(call_));
-  }
+  void confirm() { finish(home_.home(), std::move(call_), {}, content_type::msgpack); }
 
  private:
-  void end(status why) {
-    if (why.is_ok()) return confirm();
-    call_->set(std::move(why));
-    finish(home_.home(), std::move(call_));
-  }
+  void end(status why) { finish(home_.home(), std::move(call_), std::move(why)); }
+
   runtime& home_;
   std::unique_ptr<pending_call> call_;
 };
 
-void assign_cancel(asio::cancellation_slot slot,
-                   const std::shared_ptr<client::driver>& home,
-                   client::timed_mux::token which) {
-  if (!slot.is_connected()) return;
-  slot.assign([weak = std::weak_ptr(home), which](asio::cancellation_type) {
-    const auto it = weak.lock();
-    if (!it) return;
-    asio::post(it->get_executor(), [it, which] {
-      const auto gone = it->calls().remove(which);
-      if (!gone) return;
-      if (auto* const call = dynamic_cast<attempt*>(gone.get())) call->give_up();
-      gone->on_failure(asio::error::operation_aborted);
-    });
-  });
-}
-
 steady_clock::time_point deadline_of(const stub_core& core,
-                                     const call_options& set,
+                                     const detail::request& what,
                                      steady_clock::time_point now) {
-  const auto timeout = set.timeout.value_or(core.options.timeout);
+  const auto timeout = what.timeout.value_or(core.options.timeout);
   // Without end is a year: the sum must not overflow.
   const auto bounded = std::min<std::chrono::nanoseconds>(timeout, std::chrono::hours(24 * 365));
-  return now + std::chrono::duration_cast<steady_clock::duration>(bounded);
-}
-
-void refuse(client::driver& home, std::unique_ptr<pending_call> call, status why) {
-  call->set(std::move(why));
-  finish(home, std::move(call));
+  const auto own = now + std::chrono::duration_cast<steady_clock::duration>(bounded);
+  return std::min(own, what.deadline.value_or(own));
 }
 
 void start_unary(const std::shared_ptr<client::driver>& home,
@@ -325,7 +290,7 @@ void start_unary(const std::shared_ptr<client::driver>& home,
                  std::unique_ptr<pending_call> done) {
   const auto now = home->now();
   if (deadline <= now) {
-    return refuse(*home, std::move(done),
+    return finish(*home, std::move(done),
                   status::not_run(code::deadline_exceeded, "there was no time left"));
   }
   what.line.takes_accept = true;
@@ -337,14 +302,14 @@ void start_unary(const std::shared_ptr<client::driver>& home,
     const auto which = home->calls().add(std::move(call));
     it->keep(std::move(what), which);
     runtime::of(*home).wait(*it);
-    return assign_cancel(slot, home, which);
+    return home->cancel_by(slot, which);
   }
   auto block = what.block(deadline, now);
   const auto [error, which] = home->start(
       call, {.subject = what.subject, .header_block = block.finish(), .payload = what.payload});
-  if (error) return refuse(*home, it->take(), status_of(error, *home));
+  if (error) return finish(*home, it->take(), status_of(error, *home));
   it->set_token(which);
-  assign_cancel(slot, home, which);
+  home->cancel_by(slot, which);
 }
 
 void start_watched(const std::shared_ptr<client::driver>& home,
@@ -360,7 +325,7 @@ void start_watched(const std::shared_ptr<client::driver>& home,
   const auto [error, which] = home->start(
       call, {.subject = what.subject, .header_block = block.finish(), .payload = what.payload});
   if (error) return call->on_failure(error);
-  assign_cancel(slot, home, which);
+  home->cancel_by(slot, which);
   // The broker says that nobody listens before it answers this.
   home->flush({client::connection::handler([home, token = which](error_code failed) {
                  auto gone = home->calls().remove(token);
@@ -382,17 +347,16 @@ asio::any_io_executor stub::executor_of(const stub_core& core) {
 
 // What the options point to may be gone when the call is made.
 void stub::keep(detail::request& out, const call_options& options) {
-  out.options = options;
-  if (options.headers != nullptr) out.headers = *options.headers;
-  out.options.headers = nullptr;
-  out.options.id = out.options.key = {};
+  out.timeout = options.timeout;
+  out.is_idempotent = options.idempotent;
   out.id = options.id;
   out.key = options.key;
+  if (options.headers != nullptr) out.headers = *options.headers;
   if (options.parent != nullptr) {
     out.deadline = options.parent->deadline();
-    if (!out.options.priority) out.options.priority = options.parent->priority();
+    out.priority = options.parent->priority();
   }
-  out.options.parent = nullptr;
+  out.priority = std::min<std::uint8_t>(options.priority.value_or(out.priority), 3);
 }
 
 void stub::start_call(const std::shared_ptr<stub_core>& core,
@@ -404,8 +368,7 @@ void stub::start_call(const std::shared_ptr<stub_core>& core,
                  [core, what = std::move(what), call = std::move(call), is_one_way]() mutable {
                    const auto& home = core->home;
                    const auto type = what.type;
-                   auto deadline = deadline_of(*core, what.options, home->now());
-                   if (what.deadline) deadline = std::min(deadline, *what.deadline);
+                   const auto deadline = deadline_of(*core, what, home->now());
                    auto text = compose(*core, std::move(what));
                    if (is_one_way) {
                      return start_watched(home, std::move(text), deadline, std::move(call));
@@ -416,8 +379,7 @@ void stub::start_call(const std::shared_ptr<stub_core>& core,
 
 status stub::send_now(detail::request what) const {
   const auto now = steady_clock::now();
-  auto deadline = deadline_of(*core_, what.options, now);
-  if (what.deadline) deadline = std::min(deadline, *what.deadline);
+  const auto deadline = deadline_of(*core_, what, now);
   const auto text = compose(*core_, std::move(what));
   auto block = text.block(deadline, now);
   const auto error = core_->home->publish(

@@ -89,29 +89,19 @@ class unary_handler final : public handler {
       auto& about = *call;
       // The frame holds the request; `call` outlives it, and so does this, which calls refer to.
       auto work = invoke(f_, *std::move(request), about);
-      auto slot = about.cancellation_slot();
-      auto executor = about.get_executor();
-      if constexpr (std::is_void_v<reply_type>) {
-        boost::asio::co_spawn(std::move(executor), std::move(work),
-                              boost::asio::bind_cancellation_slot(
-                                  slot, [call = std::move(call)](const std::exception_ptr& thrown) {
-                                    if (thrown) return call->fail(thrown);
-                                    call->succeed({}, call->type());
-                                  }));
-      } else {
-        boost::asio::co_spawn(
-            std::move(executor), std::move(work),
-            boost::asio::bind_cancellation_slot(
-                slot, [call = std::move(call)](const std::exception_ptr& thrown, reply_type reply) {
-                  if (thrown) return call->fail(thrown);
-                  answer(*call, reply);
-                }));
-      }
+      const auto slot = about.cancellation_slot();
+      boost::asio::co_spawn(
+          about.get_executor(), std::move(work),
+          boost::asio::bind_cancellation_slot(
+              slot, [call = std::move(call)](const std::exception_ptr& thrown, auto&&... reply) {
+                if (thrown) return call->fail(thrown);
+                answer(*call, reply...);
+              }));
     } else {
       try {
         if constexpr (std::is_void_v<reply_type>) {
           invoke(f_, *std::move(request), *call);
-          call->succeed({}, call->type());
+          answer(*call);
         } else {
           answer(*call, invoke(f_, *std::move(request), *call));
         }
@@ -122,12 +112,14 @@ class unary_handler final : public handler {
   }
 
  private:
-  using answered = std::conditional_t<std::is_void_v<Reply>, nothing, Reply>;
-
-  static void answer(served_call& call, const answered& reply) {
-    const auto type = choose_type<answered>(call.type());
+  // Nothing for a handler that returns nothing.
+  static void answer(served_call& call) { call.succeed({}, call.type()); }
+  template <class Given>
+  static void answer(served_call& call, const Given& given) {
+    const Reply& reply = given;
+    const auto type = choose_type<Reply>(call.type());
     std::string payload;
-    codec<answered>::encode(reply, type, payload);
+    codec<Reply>::encode(reply, type, payload);
     call.succeed(payload, type);
   }
 

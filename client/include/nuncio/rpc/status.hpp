@@ -19,7 +19,7 @@ using code = protocol::rpc_code;
 struct status : protocol::rpc_status {
   status() = default;
   status(protocol::rpc_status from) : protocol::rpc_status(std::move(from)) {}
-  status(rpc::code what, std::string_view why);
+  status(rpc::code what, std::string_view why, std::string_view reason = {});
   /// The same, and the handler surely didn't run.
   [[nodiscard]] static status not_run(rpc::code what,
                                       std::string_view why,

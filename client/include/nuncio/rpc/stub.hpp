@@ -14,6 +14,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,12 +35,13 @@ struct request {
   std::string endpoint;
   std::string payload;
   content_type type = content_type::msgpack;
-  bool is_typed = false;  ///< its type must be said
-  call_options options;   ///< without its views, which are kept below
+  std::optional<std::chrono::nanoseconds> timeout;
+  std::optional<std::chrono::steady_clock::time_point> deadline;  ///< of the call that is served
   metadata headers;
   std::string id;
   std::string key;
-  std::optional<std::chrono::steady_clock::time_point> deadline;  ///< of the call that is served
+  std::uint8_t priority = 1;
+  bool is_idempotent = false;
 };
 
 /// A call on its way: how its end gets to whoever made it.
@@ -110,7 +112,6 @@ constexpr bool is_safe_beside_co_await =
 struct stub_options {
   /// For every call that doesn't say another.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
-  content_type encoding = content_type::msgpack;
 };
 
 /// The caller's side of a service.
@@ -179,7 +180,6 @@ class stub {
     detail::request out;
     out.endpoint = endpoint;
     out.type = choose_type<std::remove_cvref_t<Request>>(options.encoding);
-    out.is_typed = out.type != content_type::msgpack;
     codec::encode(value, out.type, out.payload);
     keep(out, options);
     return out;
