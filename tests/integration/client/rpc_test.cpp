@@ -28,6 +28,17 @@ struct person {
   MSGPACK_DEFINE_MAP(name, numbers);
 };
 
+// Can't be written.
+struct unwritable {};
+template <>
+struct nuncio::rpc::codec<unwritable> {
+  static constexpr content_type preferred = content_type::msgpack;
+  static bool knows(content_type) noexcept { return true; }
+  static void encode(const unwritable&, content_type, std::string&) {
+    throw std::length_error("too long");
+  }
+};
+
 namespace {
 
 using namespace nuncio::test;
@@ -192,6 +203,30 @@ TEST_CASE("rpc: what a handler throws arrives whole, and the service goes on") {
     CHECK(stats.endpoints[0].requests == 2);
     CHECK(stats.endpoints[0].errors == 2);
     CHECK(stats.endpoints[0].last_error == "429:not 5");
+  });
+}
+
+TEST_CASE("rpc: a reply that can't be written fails its call, and the service goes on") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    auto set = calc();
+    std::string logged;
+    set.log = [&](std::string_view line) { logged += line; };
+    rpc::service service(w.serving, set);
+    service.endpoint<int, unwritable>("later", [](int) -> asio::awaitable<unwritable> {
+      co_await asio::post(asio::use_awaitable);
+      co_return unwritable{};
+    });
+    service.endpoint<int, unwritable>("now", [](int) { return unwritable{}; });
+    service.endpoint<int, int>("same", [](int n) { return n; });
+    co_await w.ready();
+    for (const auto* endpoint : {"later", "now"}) {
+      CAPTURE(endpoint);
+      logged.clear();
+      const auto how = co_await status_of(w.remote.call<int>(endpoint, 1));
+      CHECK(how.code == code::internal);
+      CHECK(logged.find("too long") != std::string::npos);
+    }
+    CHECK(co_await w.remote.call<int>("same", 2) == 2);
   });
 }
 

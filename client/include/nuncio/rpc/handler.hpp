@@ -119,7 +119,11 @@ class unary_handler final : public handler {
     const Reply& reply = given;
     const auto type = choose_type<Reply>(call.type());
     std::string payload;
-    codec<Reply>::encode(reply, type, payload);
+    try {
+      codec<Reply>::encode(reply, type, payload);
+    } catch (...) {
+      return call.fail(std::current_exception());
+    }
     call.succeed(payload, type);
   }
 
