@@ -45,7 +45,6 @@ void runtime::on_opened() {
 }
 
 void runtime::on_stray_answer(const message_view& m) {
-  ++strays_;
   rpc_line line;
   if (read_rpc_line(m.header_block, line) != protocol::rpc_line_state::present) return;
   // Somebody runs what was given up.

@@ -8,11 +8,9 @@
 
 #include <boost/intrusive/list.hpp>
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace nuncio::rpc {
 
@@ -62,9 +60,6 @@ class runtime final : public client::driver_extension {
   void send(std::string_view subject, const rpc_line& line, std::string_view reply = {});
   void cancel(std::string_view control) { send(control, {.frame = rpc_frame::cancel}); }
 
-  /// Late answers, answers to calls that were given up, and forged ones.
-  [[nodiscard]] std::uint64_t strays() const noexcept { return strays_; }
-
   void on_lost() override;
   void on_opening(std::string& first) override;
   void on_opened() override;
@@ -78,7 +73,6 @@ class runtime final : public client::driver_extension {
   list_of<bound_call> bound_;
   list_of<waiting_call> waiting_;
   std::string farewell_;
-  std::uint64_t strays_ = 0;
 };
 
 /// The status for what kept a message from being published.

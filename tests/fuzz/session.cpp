@@ -5,7 +5,6 @@
 
 #include "require.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -63,10 +62,6 @@ std::string run(std::string_view bytes, std::size_t piece_size) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
-  const auto bytes = nuncio::fuzz::text(data + 1, size - 1);
-  const auto whole = run(bytes, std::max<std::size_t>(bytes.size(), 1));
-  NUNCIO_FUZZ_REQUIRE(run(bytes, 1) == whole);
-  NUNCIO_FUZZ_REQUIRE(run(bytes, std::size_t{data[0]} + 1) == whole);
+  nuncio::fuzz::require_same_in_pieces(data, size, run);
   return 0;
 }

@@ -7,11 +7,9 @@ nats-py is taken from the folder of peers (DIR/venv) unless the running Python h
 """
 
 import asyncio
-import importlib.util
-import os
 import sys
 
-from real_clients import ServerProcess, Skip, parse, peer, run_tests
+from real_clients import ServerProcess, Skip, need_nats_py, parse, run_tests
 
 OPTIONS = {"connect_timeout": 5, "max_reconnect_attempts": 200, "reconnect_time_wait": 0.05}
 
@@ -353,12 +351,7 @@ TESTS = [publish_and_subscribe, wildcards, callbacks, queue_groups, requests, no
 
 def main():
     options = parse(__doc__)
-    if importlib.util.find_spec("nats") is None:
-        python = peer(options, os.path.join("venv", "bin", "python3"))
-        if os.path.abspath(python) == os.path.abspath(sys.executable):
-            print(f"SKIP nats-py is not installed for {python}")
-            return 77
-        os.execv(python, [python, *sys.argv])
+    need_nats_py(options)
     return run_tests(TESTS, options)
 
 

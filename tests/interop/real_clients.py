@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import importlib.util
 import os
 import pathlib
 import socket
@@ -47,6 +48,16 @@ def peer(options, name):
     if not os.access(path, os.X_OK):
         skip(f"{path} is not there")
     return path
+
+
+def need_nats_py(options):
+    """Starts the program again with the Python of the peers if this one doesn't have nats-py; skips if none has."""
+    if importlib.util.find_spec("nats") is not None:
+        return
+    python = peer(options, os.path.join("venv", "bin", "python3"))
+    if os.path.abspath(python) == os.path.abspath(sys.executable):
+        skip(f"nats-py is not installed for {python}")
+    os.execv(python, [python, *sys.argv])
 
 
 def run_tests(tests, options, *arguments):

@@ -5,14 +5,13 @@
 """
 
 import asyncio
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 
 from nats_py import connect
-from real_clients import ServerProcess, parse, peer, run_tests
+from real_clients import ServerProcess, need_nats_py, parse, peer, run_tests
 
 
 class EchoService:
@@ -110,12 +109,7 @@ TESTS = [test_nats_micro_shows_ours, test_nats_py_calls_ours, test_our_stub_call
 
 def main():
     options = parse(__doc__, ("--examples", {"required": True, "help": "folder with our examples"}))
-    if importlib.util.find_spec("nats") is None:
-        python = peer(options, os.path.join("venv", "bin", "python3"))
-        if os.path.abspath(python) == os.path.abspath(sys.executable):
-            print(f"SKIP nats-py is not installed for {python}")
-            return 77
-        os.execv(python, [python, *sys.argv])
+    need_nats_py(options)
     return run_tests(TESTS, options)
 
 

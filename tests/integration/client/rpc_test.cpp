@@ -1,27 +1,15 @@
-#include "fixture.hpp"
+// Calls and their answers. How calls end otherwise is in rpc_ending_test.cpp.
+#include "rpc_world.hpp"
 
 #include <nuncio/protocol/service.hpp>
-#include <nuncio/rpc/service.hpp>
-#include <nuncio/rpc/stub.hpp>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 
-#include <csignal>
-#include <memory>
-#include <optional>
+#include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
-// At namespace scope: msgpack's macros make templates.
-struct sum_request {
-  int a = 0;
-  int b = 0;
-  MSGPACK_DEFINE_MAP(a, b);
-};
 struct person {
   std::string name;
   std::vector<int> numbers;
@@ -42,73 +30,10 @@ struct nuncio::rpc::codec<unwritable> {
 namespace {
 
 using namespace nuncio::test;
-using namespace std::chrono_literals;
 namespace client = nuncio::client;
 namespace protocol = nuncio::protocol;
 namespace rpc = nuncio::rpc;
 using rpc::code;
-
-constexpr sum_request two_and_three{2, 3};
-
-// A server, a connection to it for each of both sides, and a service on one of them.
-struct world {
-  explicit world(const asio::any_io_executor& executor)
-      : server(server_program()),
-        serving(executor, with(server)),
-        calling(executor, with(server)),
-        remote(calling, "calc") {}
-
-  static client::options with(const server_process& to) {
-    client::options set;
-    set.servers = to.url();
-    set.reconnect.first_pause = 5ms;
-    set.reconnect.longest_pause = 20ms;
-    return set;
-  }
-  asio::awaitable<void> connect() {
-    co_await serving.async_connect(asio::use_awaitable);
-    co_await calling.async_connect(asio::use_awaitable);
-  }
-  // What a service subscribes to is in place.
-  asio::awaitable<void> ready() { co_await serving.async_flush(asio::use_awaitable); }
-
-  server_process server;
-  client::connection serving;
-  client::connection calling;
-  rpc::stub remote;
-};
-
-rpc::service_options calc() {
-  rpc::service_options set;
-  set.name = "calc";
-  set.version = "1.2.0";
-  return set;
-}
-
-void run_in_world(const std::function<asio::awaitable<void>(world&)>& body) {
-  run([&]() -> asio::awaitable<void> {
-    const auto executor = co_await asio::this_coro::executor;
-    world w(executor);
-    co_await w.connect();
-    co_await body(w);
-  });
-}
-
-// How a call ended.
-template <class Reply>
-asio::awaitable<rpc::status> status_of(asio::awaitable<Reply> call) {
-  try {
-    co_await std::move(call);
-    co_return rpc::status();
-  } catch (const rpc::error& why) {
-    co_return why.status();
-  }
-}
-
-asio::awaitable<void> pause(std::chrono::milliseconds time) {
-  asio::steady_timer timer(co_await asio::this_coro::executor, time);
-  co_await timer.async_wait(asio::use_awaitable);
-}
 
 }  // namespace
 
@@ -252,151 +177,6 @@ TEST_CASE("rpc: a request that can't be read is INVALID_ARGUMENT and names the f
     const auto odd = co_await status_of(w.remote.call<std::vector<int>>("add", two_and_three));
     CHECK(odd.code == code::internal);
     CHECK(odd.text.find("the reply can't be read") == 0);
-  });
-}
-
-TEST_CASE("rpc: the deadline ends the call at the caller, and the handler") {
-  run_in_world([](world& w) -> asio::awaitable<void> {
-    rpc::service service(w.serving, calc());
-    bool was_cancelled = false;
-    std::optional<std::chrono::steady_clock::duration> left;
-    service.endpoint<int, int>("slow", [&](int, rpc::context& about) -> asio::awaitable<int> {
-      left = *about.deadline() - std::chrono::steady_clock::now();
-      try {
-        co_await pause(20s);
-      } catch (const boost::system::system_error&) {
-        was_cancelled = about.is_cancelled();
-        throw;
-      }
-      co_return 1;
-    });
-    co_await w.ready();
-    const auto how = co_await status_of(w.remote.call<int>("slow", 1, {.timeout = 60ms}));
-    CHECK(how.code == code::deadline_exceeded);
-    CHECK_FALSE(how.surely_not_run);
-    co_await until([&] { return was_cancelled; });
-    CHECK(*left <= 60ms);
-    CHECK(service.stats().endpoints[0].errors == 1);
-    const auto none = co_await status_of(w.remote.call<int>("slow", 1, {.timeout = 0ns}));
-    CHECK(none.code == code::deadline_exceeded);
-    CHECK(none.surely_not_run);
-  });
-}
-
-TEST_CASE("rpc: a nested call has no more time than what is left of the outer one") {
-  run_in_world([](world& w) -> asio::awaitable<void> {
-    rpc::service service(w.serving, calc());
-    rpc::stub inner(w.serving, "calc");
-    service.endpoint<int, long>("outer", [&](int n, rpc::context& about) -> asio::awaitable<long> {
-      co_return co_await inner.call<long>("inner", n, {.timeout = 10s, .parent = &about});
-    });
-    int priority = 0;
-    service.endpoint<int, long>("inner", [&](int, rpc::context& about) -> long {
-      priority = about.priority();
-      return std::chrono::ceil<std::chrono::milliseconds>(*about.deadline() -
-                                                          std::chrono::steady_clock::now())
-          .count();
-    });
-    co_await w.ready();
-    const auto left = co_await w.remote.call<long>("outer", 1, {.timeout = 3s, .priority = 3});
-    CHECK(left <= 3000);
-    CHECK(left > 0);
-    CHECK(priority == 3);
-  });
-}
-
-TEST_CASE("rpc: cancelling reaches a handler that has run for a while") {
-  run_in_world([](world& w) -> asio::awaitable<void> {
-    auto set = calc();
-    set.accept_after = 1ms;
-    rpc::service service(w.serving, set);
-    bool is_running = false;
-    bool was_cancelled = false;
-    service.endpoint<int, int>("slow", [&](int, rpc::context& about) -> asio::awaitable<int> {
-      is_running = true;
-      try {
-        co_await pause(20s);
-      } catch (const boost::system::system_error&) {
-        was_cancelled = about.is_cancelled();
-        throw;
-      }
-      co_return 1;
-    });
-    co_await w.ready();
-    for (const auto wait : {0ms, 60ms}) {  // before it was accepted, and afterwards
-      CAPTURE(wait.count());
-      is_running = was_cancelled = false;
-      asio::cancellation_signal signal;
-      std::optional<rpc::result<int>> how;
-      w.remote.async_call<int>("slow", 1, {.timeout = 20s},
-                               asio::bind_cancellation_slot(
-                                   signal.slot(), [&](rpc::result<int> r) { how = std::move(r); }));
-      if (wait > 0ms) {
-        co_await until([&] { return is_running; });
-        co_await pause(wait);
-      }
-      signal.emit(asio::cancellation_type::all);
-      co_await until([&] { return how.has_value(); });
-      REQUIRE(how->has_error());
-      CHECK(how->error().code == code::cancelled);
-      co_await until([&] { return was_cancelled; });
-    }
-  });
-}
-
-TEST_CASE("rpc: two instances that take one call end it") {
-  run_in_world([](world& w) -> asio::awaitable<void> {
-    auto set = calc();
-    set.accept_after = 1ms;
-    set.queue.reset();  // so that both get it
-    int cancelled = 0;
-    const auto slow = [&](int, rpc::context& about) -> asio::awaitable<int> {
-      try {
-        co_await pause(20s);
-      } catch (const boost::system::system_error&) {
-        cancelled += about.is_cancelled() ? 1 : 0;
-        throw;
-      }
-      co_return 1;
-    };
-    rpc::service one(w.serving, set);
-    rpc::service other(w.serving, set);
-    one.endpoint<int, int>("slow", slow);
-    other.endpoint<int, int>("slow", slow);
-    co_await w.ready();
-    const auto how = co_await status_of(w.remote.call<int>("slow", 1));
-    CHECK(how.code == code::aborted);
-    co_await until([&] { return cancelled == 2; });
-  });
-}
-
-TEST_CASE("rpc: more calls than are taken are refused at once") {
-  run_in_world([](world& w) -> asio::awaitable<void> {
-    auto set = calc();
-    set.max_concurrent = 3;
-    set.max_per_caller = 2;
-    rpc::service service(w.serving, set);
-    bool may_end = false;
-    service.endpoint<int, int>("wait", [&](int n) -> asio::awaitable<int> {
-      co_await until([&] { return may_end; });
-      co_return n;
-    });
-    co_await w.ready();
-    rpc::stub other(w.serving, "calc");
-    std::vector<rpc::result<int>> ended;
-    const auto note = [&](rpc::result<int> r) { ended.push_back(std::move(r)); };
-    for (int i = 0; i < 3; ++i) w.remote.async_call<int>("wait", i, {}, note);
-    co_await until([&] { return ended.size() == 1; });
-    CHECK(ended[0].error().code == code::resource_exhausted);
-    CHECK(ended[0].error().reason == "max-per-caller");
-    CHECK(ended[0].error().surely_not_run);
-    for (int i = 0; i < 2; ++i) other.async_call<int>("wait", i, {}, note);
-    co_await until([&] { return ended.size() == 2; });
-    CHECK(ended[1].error().reason == "overloaded");
-    may_end = true;
-    co_await until([&] { return ended.size() == 5; });
-    for (std::size_t i = 2; i < 5; ++i) CHECK(ended[i].has_value());
-    CHECK(co_await w.remote.call<int>("wait", 4) == 4);
   });
 }
 
@@ -582,134 +362,6 @@ TEST_CASE("rpc: a service can't have a name that isn't one") {
   });
 }
 
-TEST_CASE("rpc: instances come and go under load, and no call fails") {
-  run_in_world([](world& w) -> asio::awaitable<void> {
-    const auto start = [&](client::connection& on) {
-      auto made = std::make_unique<rpc::service>(on, calc());
-      made->endpoint<int, int>("same", [](int n) -> asio::awaitable<int> {
-        co_await asio::post(asio::use_awaitable);
-        co_return n;
-      });
-      return made;
-    };
-    auto old = start(w.serving);
-    co_await w.ready();
-    int answered = 0;
-    int failed = 0;
-    bool is_over = false;
-    std::function<void()> again = [&] {
-      w.remote.async_call<int>("same", 1, {}, [&](rpc::result<int> r) {
-        (r.has_value() ? answered : failed)++;
-        if (!is_over) again();
-      });
-    };
-    for (int i = 0; i < 32; ++i) again();
-    for (int round = 0; round < 10; ++round) {
-      auto next = start(w.serving);
-      co_await w.ready();
-      const auto before = answered;
-      co_await until([&] { return answered > before + 100; });
-      co_await old->async_drain(asio::use_awaitable);
-      old = std::move(next);
-    }
-    is_over = true;
-    const auto goal = answered;
-    co_await until([&] { return answered + failed >= goal + 32; });
-    CHECK(failed == 0);
-    again = nullptr;
-  });
-}
-
-TEST_CASE("rpc: a lost connection ends the calls that were accepted, others wait") {
-  run_in_world([](world& w) -> asio::awaitable<void> {
-    auto set = calc();
-    set.accept_after = 1ms;
-    rpc::service service(w.serving, set);
-    bool is_running = false;
-    bool was_cancelled = false;
-    service.endpoint<int, int>("slow", [&](int, rpc::context& about) -> asio::awaitable<int> {
-      is_running = true;
-      try {
-        co_await pause(20s);
-      } catch (const boost::system::system_error&) {
-        was_cancelled = about.is_cancelled();
-        throw;
-      }
-      co_return 1;
-    });
-    service.endpoint<int, int>("same", [](int n) { return n; });
-    co_await w.ready();
-    std::optional<rpc::result<int>> accepted;
-    w.remote.async_call<int>("slow", 1, {.timeout = 20s},
-                             [&](rpc::result<int> r) { accepted = std::move(r); });
-    co_await until([&] { return is_running; });
-    co_await pause(50ms);
-    w.server.kill(SIGKILL);
-    co_await until([&] { return !w.calling.is_connected() && !w.serving.is_connected(); });
-    co_await until([&] { return accepted.has_value(); });
-    REQUIRE(accepted->has_error());
-    CHECK(accepted->error().code == code::unavailable);
-    CHECK(accepted->error().reason == "disconnected");
-    CHECK_FALSE(accepted->error().surely_not_run);
-    co_await until([&] { return was_cancelled; });
-
-    // One that is made now waits for a connection, with its deadline.
-    const auto late = co_await status_of(w.remote.call<int>("same", 1, {.timeout = 20ms}));
-    CHECK(late.code == code::deadline_exceeded);
-    CHECK(late.surely_not_run);
-    std::optional<rpc::result<int>> waiting;
-    w.remote.async_call<int>("same", 8, {.timeout = 20s},
-                             [&](rpc::result<int> r) { waiting = std::move(r); });
-    co_await asio::post(asio::use_awaitable);
-    w.server.restart();
-    co_await w.serving.async_flush(asio::use_awaitable);
-    co_await until([&] { return waiting.has_value(); });
-    // The service may have come back later than the caller.
-    if (waiting->has_error()) CHECK(waiting->error().reason == "no-responders");
-    CHECK(co_await w.remote.call<int>("same", 9) == 9);
-  });
-}
-
-TEST_CASE("rpc: control frames of calls that nobody knows do no harm") {
-  run_in_world([](world& w) -> asio::awaitable<void> {
-    rpc::service service(w.serving, calc());
-    service.endpoint<int, int>("same", [](int n) { return n; });
-    co_await w.ready();
-    const auto control = "$SRV.CALL.calc." + std::string(service.id()) + ".";
-    const std::string ping = "NATS/1.0\r\nNuncio: f=ping,s=0\r\n\r\n";
-    for (const std::string token : {"x", "AAAAAAAAAAA", "a.b"}) {
-      const auto subject = control + token;
-      const auto m = co_await w.calling.async_request({.subject = subject, .header_block = ping},
-                                                      5s, asio::use_awaitable);
-      CHECK(m.headers().find("Nuncio") == "f=end");
-      CHECK(m.headers().find("Nuncio-Reason") == "unknown-call");
-      for (const std::string line :
-           {"f=cancel", "f=end", "f=accept", "f=what", "=", "f=ack,r=9/9"}) {
-        const auto block = "NATS/1.0\r\nNuncio: " + line + "\r\n\r\n";
-        CHECK_FALSE(w.calling.publish({.subject = subject, .header_block = block}));
-      }
-    }
-    CHECK(co_await w.remote.call<int>("same", 1) == 1);
-  });
-}
-
-TEST_CASE("rpc: an accept for a call that was given up is answered with cancel") {
-  run_in_world([](world& w) -> asio::awaitable<void> {
-    std::string reply;
-    auto sub =
-        w.serving.subscribe("calc.slow", [&](const client::message_view& m) { reply = m.reply; });
-    auto control = w.serving.subscribe("control");
-    co_await w.ready();
-    const auto how = co_await status_of(w.remote.call<int>("slow", 1, {.timeout = 30ms}));
-    CHECK(how.code == code::deadline_exceeded);
-    CHECK_FALSE(w.serving.publish({.subject = reply,
-                                   .reply = "control",
-                                   .header_block = "NATS/1.0\r\nNuncio: f=accept\r\n\r\n"}));
-    const auto m = co_await control.async_next(asio::use_awaitable);
-    CHECK(m.headers().find("Nuncio") == "f=cancel");
-  });
-}
-
 TEST_CASE("rpc: a reply that is too large becomes a failure") {
   run_in_world([](world& w) -> asio::awaitable<void> {
     rpc::service service(w.serving, calc());
@@ -744,36 +396,5 @@ TEST_CASE("rpc: thousands of calls are in flight at once") {
     }
     co_await until([&] { return ended == 5000; });
     CHECK(right == 5000);
-  });
-}
-
-TEST_CASE("rpc: stopping a service ends its calls, closing a connection those that were made") {
-  run_in_world([](world& w) -> asio::awaitable<void> {
-    rpc::service service(w.serving, calc());
-    int running = 0;
-    service.endpoint<int, int>("slow", [&](int) -> asio::awaitable<int> {
-      ++running;
-      co_await pause(20s);
-      co_return 1;
-    });
-    co_await w.ready();
-    std::vector<rpc::result<int>> ended;
-    const auto note = [&](rpc::result<int> r) { ended.push_back(std::move(r)); };
-    w.remote.async_call<int>("slow", 1, {.timeout = 20s}, note);
-    co_await until([&] { return running == 1; });
-    service.stop();
-    co_await until([&] { return ended.size() == 1; });
-    CHECK(ended[0].error().code == code::unavailable);
-    CHECK(ended[0].error().text == "the service stops");
-    auto sub = w.serving.subscribe("calc.slow");
-    co_await w.ready();
-    w.remote.async_call<int>("slow", 1, {.timeout = 20s}, note);
-    co_await asio::post(asio::use_awaitable);
-    w.calling.close();
-    co_await until([&] { return ended.size() == 2; });
-    CHECK(ended[1].error().code == code::unavailable);
-    const auto after = co_await status_of(w.remote.call<int>("slow", 1));
-    CHECK(after.code == code::unavailable);
-    CHECK(after.surely_not_run);
   });
 }
