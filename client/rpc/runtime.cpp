@@ -1,13 +1,37 @@
 #include "runtime.hpp"
 
 #include <nuncio/protocol/writer.hpp>
+#include <nuncio/rpc/stub.hpp>
 
 namespace nuncio::rpc {
 namespace {
 
 constexpr std::size_t max_farewell = 4UL * 1024 * 1024;
 
+/// Tells the user when the bytes of this read are used up.
+class finished final : public client::finished_call {
+ public:
+  explicit finished(std::unique_ptr<detail::pending_call> call) : call_(std::move(call)) {}
+  void complete() override { call_->complete(); }
+
+ private:
+  std::unique_ptr<detail::pending_call> call_;
+};
+
 }  // namespace
+
+void finish(client::driver& home,
+            std::unique_ptr<detail::pending_call> call,
+            std::string_view payload,
+            content_type type) {
+  call->set(payload, type);
+  home.finish_soon(std::make_unique<finished>(std::move(call)));
+}
+
+void finish(client::driver& home, std::unique_ptr<detail::pending_call> call, status why) {
+  call->set(std::move(why));
+  home.finish_soon(std::make_unique<finished>(std::move(call)));
+}
 
 runtime& runtime::of(client::driver& home) {
   if (!home.extension()) home.extend(std::make_shared<runtime>(home));

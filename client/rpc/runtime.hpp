@@ -4,6 +4,7 @@
 
 #include <nuncio/client/connection.hpp>
 #include <nuncio/protocol/rpc.hpp>
+#include <nuncio/rpc/codec.hpp>
 #include <nuncio/rpc/status.hpp>
 
 #include <boost/intrusive/list.hpp>
@@ -13,6 +14,9 @@
 #include <string_view>
 
 namespace nuncio::rpc {
+namespace detail {
+class pending_call;
+}
 
 using client::message_view;
 using protocol::rpc_frame;
@@ -74,6 +78,13 @@ class runtime final : public client::driver_extension {
   list_of<waiting_call> waiting_;
   std::string farewell_;
 };
+
+/// Ends a call and tells its user when the bytes of this read are used up.
+void finish(client::driver& home,
+            std::unique_ptr<detail::pending_call> call,
+            std::string_view payload,
+            content_type type);
+void finish(client::driver& home, std::unique_ptr<detail::pending_call> call, status why);
 
 /// The status for what kept a message from being published.
 [[nodiscard]] status status_of(boost::system::error_code error, const client::driver& home);

@@ -1,6 +1,5 @@
-#include "runtime.hpp"
+#include "attempt.hpp"
 
-#include <nuncio/protocol/writer.hpp>
 #include <nuncio/rpc/context.hpp>
 #include <nuncio/rpc/stub.hpp>
 
@@ -17,10 +16,6 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using detail::pending_call;
 using steady_clock = std::chrono::steady_clock;
-using protocol::rpc_line_state;
-
-constexpr std::chrono::seconds ping_interval{30};
-constexpr int max_unanswered = 3;
 
 }  // namespace
 
@@ -35,211 +30,6 @@ class stub_core {
 };
 
 namespace {
-
-/// What is written of a request, but for the time that is left.
-struct written {
-  std::string subject;
-  std::string payload;
-  std::string lines;  // of headers
-  rpc_line line;      // without the texts below
-  std::string call_id;
-  std::string hash_key;
-
-  [[nodiscard]] protocol::rpc_block block(steady_clock::time_point deadline,
-                                          steady_clock::time_point now) const {
-    auto full = line;
-    full.call_id = call_id;
-    full.hash_key = hash_key;
-    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(deadline - now);
-    full.timeout_us = static_cast<std::uint64_t>(std::max<std::int64_t>(left.count(), 1));
-    protocol::rpc_block out(full);
-    out.add_lines(lines);
-    return out;
-  }
-};
-
-written compose(const stub_core& core, detail::request&& from) {
-  written out;
-  out.subject.reserve(core.prefix.size() + from.endpoint.size() + 1);
-  out.subject = core.prefix;
-  out.subject += '.';
-  out.subject += from.endpoint;
-  out.payload = std::move(from.payload);
-  out.line.is_idempotent = from.is_idempotent;
-  out.line.priority = from.priority;
-  out.call_id = protocol::to_rpc_value(from.id);
-  out.hash_key = protocol::to_rpc_value(from.key);
-  protocol::rpc_block lines;
-  if (from.type != content_type::msgpack) lines.add("Content-Type", to_string(from.type));
-  lines.add_lines(from.headers.lines());
-  out.lines = lines.lines();
-  return out;
-}
-
-/// Tells the user when the bytes of this read are used up.
-class finished final : public client::finished_call {
- public:
-  explicit finished(std::unique_ptr<pending_call> call) : call_(std::move(call)) {}
-  void complete() override { call_->complete(); }
-
- private:
-  std::unique_ptr<pending_call> call_;
-};
-
-void finish(client::driver& home,
-            std::unique_ptr<pending_call> call,
-            std::string_view payload,
-            content_type type) {
-  call->set(payload, type);
-  home.finish_soon(std::make_unique<finished>(std::move(call)));
-}
-
-void finish(client::driver& home, std::unique_ptr<pending_call> call, status why) {
-  call->set(std::move(why));
-  home.finish_soon(std::make_unique<finished>(std::move(call)));
-}
-
-status nobody() {
-  return status::not_run(code::unavailable, "nobody serves this endpoint", "no-responders");
-}
-
-/// One attempt at a unary call.
-class attempt final : public client::mux_call, public bound_call, public waiting_call {
- public:
-  attempt(runtime& home, std::unique_ptr<pending_call> call, content_type type, time deadline)
-      : mux_call(deadline), home_(home), call_(std::move(call)), deadline_(deadline), type_(type) {}
-
-  std::optional<time> on_answer(const message_view& m, time now) override;
-  std::optional<time> on_time(time now) override;
-  void on_failure(error_code why) override {
-    if (!call_) return;
-    if (why == asio::error::operation_aborted && !control_.empty()) home_.cancel(control_);
-    end(status_of(why, home_.home()));
-  }
-  void on_lost(std::string& farewell) override;
-  void on_opened() override;
-
-  /// It is written later.
-  void keep(written&& what, client::timed_mux::token which) {
-    unsent_ = std::make_unique<written>(std::move(what));
-    which_ = which;
-  }
-  [[nodiscard]] asio::cancellation_slot slot() const noexcept { return call_->slot(); }
-  void set_token(client::timed_mux::token which) noexcept { which_ = which; }
-  std::unique_ptr<pending_call> take() { return std::move(call_); }
-
- private:
-  void end(status why) { finish(home_.home(), std::move(call_), std::move(why)); }
-  std::optional<time> accept(std::string_view control, time now);
-  [[nodiscard]] time next_time(time now) const {
-    return control_.empty() ? deadline_ : std::min(deadline_, now + ping_interval);
-  }
-
-  runtime& home_;
-  std::unique_ptr<pending_call> call_;
-  time deadline_;
-  client::timed_mux::token which_ = 0;
-  std::unique_ptr<written> unsent_;
-  std::string control_;
-  content_type type_;
-  std::uint8_t unanswered_ = 0;  // pings
-};
-
-std::optional<attempt::time> attempt::on_answer(const message_view& m, time now) {
-  unanswered_ = 0;
-  auto type = type_;
-  if (!m.header_block.empty()) {
-    if (client::is_no_responders(m)) {
-      const bool was_taken = !control_.empty();
-      end(was_taken ? status(code::unavailable, "the instance is gone", "peer-gone") : nobody());
-      return std::nullopt;
-    }
-    const auto said = read(m);
-    if (!said.is_whole || said.state == rpc_line_state::malformed) {
-      end({code::internal, "the headers of the reply can't be read"});
-      return std::nullopt;
-    }
-    switch (said.line.frame) {
-      case rpc_frame::accept:
-        return accept(m.reply, now);
-      case rpc_frame::ping:
-      case rpc_frame::ack:
-      case rpc_frame::drain:
-        return next_time(now);
-      case rpc_frame::cancel:
-        end({code::cancelled, "the service cancelled the call"});
-        return std::nullopt;
-      default:
-        break;
-    }
-    if (auto failure = protocol::read_rpc_failure(said.headers)) {
-      if (!failure->details_type.empty()) failure->details = m.payload;
-      end(*std::move(failure));
-      return std::nullopt;
-    }
-    if (const auto named = said.headers.find("Content-Type")) {
-      const auto known = parse_content_type(*named);
-      if (!known) {
-        end({code::internal, "the reply is of an unknown type, " + std::string(*named)});
-        return std::nullopt;
-      }
-      type = *known;
-    }
-  }
-  finish(home_.home(), std::move(call_), m.payload, type);
-  return std::nullopt;
-}
-
-std::optional<attempt::time> attempt::accept(std::string_view control, time now) {
-  if (control.empty()) return next_time(now);
-  if (!control_.empty()) {
-    home_.cancel(control_);
-    home_.cancel(control);
-    end({code::aborted, "two instances have taken the call", "second-accept"});
-    return std::nullopt;
-  }
-  control_ = control;
-  home_.bind(*this);
-  return next_time(now);
-}
-
-std::optional<attempt::time> attempt::on_time(time now) {
-  if (now >= deadline_) {
-    end(unsent_ ? status::not_run(code::deadline_exceeded, "there was no connection in time")
-                : status(code::deadline_exceeded, "no answer came in time"));
-    return std::nullopt;
-  }
-  if (unanswered_ >= max_unanswered) {
-    home_.cancel(control_);
-    end({code::unavailable, "the instance doesn't answer any more", "pings-unanswered"});
-    return std::nullopt;
-  }
-  ++unanswered_;
-  home_.send(control_, {.frame = rpc_frame::ping}, home_.home().calls().reply_subject(which_));
-  return next_time(now);
-}
-
-void attempt::on_lost(std::string& farewell) {
-  protocol::rpc_block block(rpc_line{.frame = rpc_frame::cancel});
-  protocol::append_hpub(farewell, control_, {}, block.finish(), {});
-  end({code::unavailable, "the connection to the broker was lost", "disconnected"});
-  // This goes, too.
-  static_cast<void>(home_.home().calls().remove(which_));
-}
-
-void attempt::on_opened() {
-  const auto what = std::move(unsent_);
-  const auto now = home_.home().now();
-  auto block = what->block(deadline_, now);
-  const auto reply = home_.home().calls().reply_subject(which_);
-  const auto error = home_.home().publish({.subject = what->subject,
-                                           .reply = reply,
-                                           .header_block = block.finish(),
-                                           .payload = what->payload});
-  if (!error) return;
-  on_failure(error);
-  static_cast<void>(home_.home().calls().remove(which_));
-}
 
 /// A one-way call whose delivery is watched.
 class watched_send final : public client::mux_call {
@@ -369,7 +159,7 @@ void stub::start_call(const std::shared_ptr<stub_core>& core,
                    const auto& home = core->home;
                    const auto type = what.type;
                    const auto deadline = deadline_of(*core, what, home->now());
-                   auto text = compose(*core, std::move(what));
+                   auto text = compose(core->prefix, std::move(what));
                    if (is_one_way) {
                      return start_watched(home, std::move(text), deadline, std::move(call));
                    }
@@ -380,7 +170,7 @@ void stub::start_call(const std::shared_ptr<stub_core>& core,
 status stub::send_now(detail::request what) const {
   const auto now = steady_clock::now();
   const auto deadline = deadline_of(*core_, what, now);
-  const auto text = compose(*core_, std::move(what));
+  const auto text = compose(core_->prefix, std::move(what));
   auto block = text.block(deadline, now);
   const auto error = core_->home->publish(
       {.subject = text.subject, .header_block = block.finish(), .payload = text.payload});

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <nuncio/protocol/rpc.hpp>
+#include <nuncio/rpc/stub.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace nuncio::rpc {
+
+/// What is written of a request, but for the time that is left.
+struct written {
+  std::string subject;
+  std::string payload;
+  std::string lines;        // of headers
+  protocol::rpc_line line;  // without the texts below
+  std::string call_id;
+  std::string hash_key;
+
+  /// The header block, with the time that is left; without a deadline it says none.
+  [[nodiscard]] protocol::rpc_block block(
+      std::optional<std::chrono::steady_clock::time_point> deadline,
+      std::chrono::steady_clock::time_point now) const;
+};
+
+/// What `from` asks for, of the service that is called `prefix`.
+[[nodiscard]] written compose(std::string_view prefix, detail::request&& from);
+
+}  // namespace nuncio::rpc
