@@ -338,6 +338,7 @@ void driver::end_batch() {
     each.operation.complete(each.error, std::move(each.what));
   }
   for (auto& each : std::exchange(finished_, {})) each->complete();
+  if (extension_) extension_->on_batch_end();
   retired_.clear();
 }
 
@@ -461,6 +462,7 @@ void driver::learn(const protocol::server_info& info) {
 }
 
 void driver::on_complaint(error_code what, std::string_view text) {
+  if (extension_) extension_->on_complaint(text);
   tell(status::kind::error, what, text);
 }
 

@@ -69,6 +69,10 @@ class driver_extension {
   virtual void on_opened() = 0;
   /// An answer that no call waits for.
   virtual void on_stray_answer(const message_view& m) = 0;
+  /// The server refuses something, and goes on.
+  virtual void on_complaint(std::string_view text) = 0;
+  /// The bytes of a read are used up: users may be called.
+  virtual void on_batch_end() = 0;
 };
 
 /// Carries out what session, server pool and outbox decide: makes connections, reads, writes, keeps
@@ -97,6 +101,8 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   void publish_later(message m, operation done);
   void request(const message_view& m, std::chrono::milliseconds timeout, next_operation done);
 
+  /// Puts a call into calls(): answers to its subject can come from now on.
+  timed_mux::token expect(std::unique_ptr<mux_call> call);
   /// Publishes `m` so that the call gets the answers, and says where it is in calls(). If that
   /// can't be done the call isn't taken, and nothing is published.
   struct started {
@@ -108,9 +114,13 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   [[nodiscard]] session::time now() const noexcept {
     return in_batch_ ? batch_now_ : std::chrono::steady_clock::now();
   }
+  [[nodiscard]] bool is_in_batch() const noexcept { return in_batch_; }
   [[nodiscard]] timed_mux& calls() noexcept { return *calls_; }
   /// Lets the slot end a call of calls(), with operation_aborted.
   void cancel_by(boost::asio::cancellation_slot slot, timed_mux::token which);
+  /// Calls `cancel` on the executor when the slot says so; never if this is gone by then.
+  template <class Cancel>
+  void on_cancel(boost::asio::cancellation_slot slot, Cancel cancel);
   /// At most one; it is kept.
   [[nodiscard]] const std::shared_ptr<driver_extension>& extension() const noexcept {
     return extension_;
@@ -186,8 +196,6 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   void add(const std::shared_ptr<subscription_state>& state, std::string queue, std::uint64_t max);
   template <class Waiting>
   void cancel(std::deque<Waiting>& among, std::uint64_t number);
-  template <class Cancel>
-  void on_cancel(boost::asio::cancellation_slot slot, Cancel cancel);
   void end_batch();
   void retry_publishes();
   void cancel_connect(std::uint64_t number);

@@ -105,9 +105,13 @@ void driver::retry_publishes() {
   }
 }
 
-driver::started driver::start(std::unique_ptr<mux_call>& call, const message_view& m) {
+timed_mux::token driver::expect(std::unique_ptr<mux_call> call) {
   if (!has_inbox_) subscribe_inbox();
-  const auto which = calls_->add(std::move(call));
+  return calls_->add(std::move(call));
+}
+
+driver::started driver::start(std::unique_ptr<mux_call>& call, const message_view& m) {
+  const auto which = expect(std::move(call));
   const auto reply = calls_->reply_subject(which);
   auto with_reply = m;
   with_reply.reply = reply;

@@ -27,6 +27,7 @@ class attempt final : public client::mux_call, public bound_call, public waiting
   std::optional<time> on_time(time now) override;
   void on_failure(boost::system::error_code why) override;
   void on_lost(std::string& farewell) override;
+  void on_forbidden(std::string_view) override {}  // it still gets its answer
   void on_opened() override;
 
   /// It is written later.

@@ -76,6 +76,35 @@ void runtime::on_stray_answer(const message_view& m) {
   if (is_alive && !m.reply.empty()) cancel(m.reply);
 }
 
+// `'Permissions Violation for Publish to "subject"'`: of all that is bound, what sends there ends.
+// Source: NATS client protocol, -ERR.
+void runtime::on_complaint(std::string_view text) {
+  constexpr std::string_view before = "ermissions Violation for Publish to \"";
+  const auto at = text.find(before);
+  if (at == std::string_view::npos) return;
+  text.remove_prefix(at + before.size());
+  const auto subject = text.substr(0, text.find('"'));
+  for (auto it = bound_.begin(); it != bound_.end();) (it++)->on_forbidden(subject);
+}
+
+void runtime::wake(waking_call& call) {
+  if (call.is_linked()) return;
+  waking_.push_back(call);
+  if (home_.is_in_batch() || std::exchange(is_wake_posted_, true)) return;
+  boost::asio::post(home_.get_executor(), [home = home_.shared_from_this(), this] {
+    is_wake_posted_ = false;
+    on_batch_end();
+  });
+}
+
+void runtime::on_batch_end() {
+  while (!waking_.empty()) {
+    auto& call = waking_.front();
+    waking_.pop_front();
+    call.wake();
+  }
+}
+
 status status_of(boost::system::error_code error, const client::driver& home) {
   using client::errc;
   if (error == errc::max_payload) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "driver.hpp"
+#include "window_budget.hpp"
 
 #include <nuncio/client/connection.hpp>
 #include <nuncio/protocol/rpc.hpp>
@@ -30,6 +31,8 @@ class bound_call : public boost::intrusive::list_base_hook<
   /// The connection is gone. Appends to `farewell` what the next one must say first, which is whole
   /// messages.
   virtual void on_lost(std::string& farewell) = 0;
+  /// The server forbids to publish to `subject`.
+  virtual void on_forbidden(std::string_view subject) = 0;
 
  protected:
   ~bound_call() = default;
@@ -43,6 +46,16 @@ class waiting_call : public boost::intrusive::list_base_hook<
 
  protected:
   ~waiting_call() = default;
+};
+
+/// A stream that has news for its user, who is told when the bytes of a read are used up.
+class waking_call : public boost::intrusive::list_base_hook<
+                        boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  virtual void wake() = 0;
+
+ protected:
+  ~waking_call() = default;
 };
 
 /// What the calls of one connection share, made or served.
@@ -59,6 +72,11 @@ class runtime final : public client::driver_extension {
   void bind(bound_call& call) { bound_.push_back(call); }
   void wait(waiting_call& call) { waiting_.push_back(call); }
 
+  void wake(waking_call& call);
+  [[nodiscard]] window_budget& windows() noexcept { return windows_; }
+  /// For a payload, until the next one is written.
+  [[nodiscard]] std::string& scratch() noexcept { return scratch_; }
+
   /// Publishes a frame without a payload. What can't be sent is lost, and found out by its number
   /// or by time.
   void send(std::string_view subject, const rpc_line& line, std::string_view reply = {});
@@ -68,6 +86,8 @@ class runtime final : public client::driver_extension {
   void on_opening(std::string& first) override;
   void on_opened() override;
   void on_stray_answer(const message_view& m) override;
+  void on_complaint(std::string_view text) override;
+  void on_batch_end() override;
 
  private:
   template <class Call>
@@ -76,6 +96,10 @@ class runtime final : public client::driver_extension {
   client::driver& home_;
   list_of<bound_call> bound_;
   list_of<waiting_call> waiting_;
+  list_of<waking_call> waking_;
+  bool is_wake_posted_ = false;
+  window_budget windows_;
+  std::string scratch_;
   std::string farewell_;
 };
 

@@ -1,3 +1,5 @@
+#include "served_stream.hpp"
+#include "served_unary.hpp"
 #include "service_core.hpp"
 
 #include <nuncio/protocol/nuid.hpp>
@@ -22,7 +24,7 @@ constexpr std::array<std::string_view, 3> verbs{"PING", "INFO", "STATS"};
 
 // The part of a reply subject that all calls of a connection share.
 std::string_view caller_of(std::string_view reply) noexcept {
-  if (reply.starts_with("_R_.")) return {};
+  if (is_imported(reply)) return {};
   return reply.substr(0, reply.rfind('.'));
 }
 
@@ -67,7 +69,8 @@ void service_core::start() {
 void service_core::add(std::string_view name,
                        std::shared_ptr<detail::handler> handler,
                        const endpoint_options& set,
-                       content_type preferred) {
+                       content_type preferred,
+                       rpc_frame kind) {
   if (!protocol::is_service_name(name)) reject("endpoint name", name);
   auto made = std::make_shared<endpoint_state>();
   auto& stats = made->stats;
@@ -76,12 +79,13 @@ void service_core::add(std::string_view name,
   stats.queue_group = set.queue.value_or(options_.queue.value_or(""));
   if (!protocol::is_valid_subscription(stats.subject)) reject("subject", stats.subject);
   made->handler = std::move(handler);
+  made->kind = kind;
   made->type = preferred;
   made->max_concurrent = set.max_concurrent.value_or(options_.max_concurrent);
   made->max_per_caller = set.max_per_caller.value_or(options_.max_per_caller);
   made->metadata = set.metadata;
   made->metadata.emplace("nuncio.rpc", "1");
-  made->metadata.emplace("nuncio.kind", "unary");
+  made->metadata.emplace("nuncio.kind", kind == rpc_frame::none ? "unary" : to_string(kind));
   made->metadata.emplace("nuncio.types", to_string(preferred));
   if (set.idempotent) made->metadata.emplace("nuncio.idempotent", "true");
   subscribe(made, stats.subject);
@@ -102,22 +106,37 @@ void service_core::subscribe(const std::shared_ptr<endpoint_state>& endpoint,
       }));
 }
 
+// Why a request isn't served, whoever sent it.
+std::optional<status> service_core::objection(const endpoint_state& endpoint,
+                                              const message_view& m,
+                                              const reading& said) const {
+  if (!said.is_whole || said.state == rpc_line_state::malformed) {
+    return status::not_run(code::invalid_argument, "the headers can't be read");
+  }
+  const auto kind = said.line.frame;
+  // Callers that know nothing of streams get items as messages.
+  const bool is_classic = kind == rpc_frame::none && endpoint.kind == rpc_frame::server;
+  if (kind != endpoint.kind && !is_classic) {
+    const auto is = endpoint.kind == rpc_frame::none ? "unary" : to_string(endpoint.kind);
+    return status::not_run(code::unimplemented,
+                           "this endpoint is called otherwise: its kind is " + std::string(is));
+  }
+  if (endpoint.kind != rpc_frame::none && (m.reply.empty() || said.line.is_one_way)) {
+    return status::not_run(code::invalid_argument, "a stream needs a reply subject");
+  }
+  if (said.line.timeout_us == 0U) {
+    return status::not_run(code::deadline_exceeded, "there was no time left");
+  }
+  return std::nullopt;
+}
+
 void service_core::on_request(const std::shared_ptr<endpoint_state>& endpoint,
                               const message_view& m) {
   const auto now = home_->now();
   const auto said = read(m);
   ++endpoint->stats.requests;
-  if (!said.is_whole || said.state == rpc_line_state::malformed) {
-    return refuse(*endpoint, m, said,
-                  status::not_run(code::invalid_argument, "the headers can't be read"));
-  }
-  if (said.line.frame != rpc_frame::none) {
-    return refuse(*endpoint, m, said,
-                  status::not_run(code::unimplemented, "this endpoint doesn't stream"));
-  }
-  if (said.line.timeout_us == 0U) {
-    return refuse(*endpoint, m, said,
-                  status::not_run(code::deadline_exceeded, "there was no time left"));
+  if (auto why = objection(*endpoint, m, said)) {
+    return refuse(*endpoint, m, said, *std::move(why));
   }
   const auto named = said.headers.find("Content-Type");
   const auto type = named ? parse_content_type(*named) : endpoint->type;
@@ -135,6 +154,12 @@ void service_core::on_request(const std::shared_ptr<endpoint_state>& endpoint,
                                           : "the caller has as many calls as it may have",
                                   is_full ? "overloaded" : "max-per-caller"));
   }
+  if (endpoint->kind != rpc_frame::none) {
+    const auto call =
+        std::make_shared<served_stream>(shared_from_this(), endpoint, said, *type, now);
+    call->begin(m, said, *type, now);
+    return endpoint->handler->run(call, m.payload);
+  }
   const auto call = std::make_shared<served_unary>(shared_from_this(), endpoint);
   call->begin(m, said, *type, now);
   endpoint->handler->run(call, m.payload);
@@ -147,14 +172,15 @@ void service_core::refuse(endpoint_state& endpoint,
                           status why) {
   endpoint.note_failure(why);
   if (m.reply.empty() || said.line.is_one_way) return;
-  auto block = failure(std::move(why));
+  const bool opens = said.line.frame != rpc_frame::none;
+  auto block = failure(std::move(why), {.frame = opens ? rpc_frame::end : rpc_frame::none});
   [[maybe_unused]] const auto lost =
       home_->publish({.subject = m.reply, .header_block = block.finish()});
 }
 
 protocol::rpc_block service_core::failure(status why, const rpc_line& line) const {
   why.instance = id();
-  protocol::rpc_block out(line);
+  auto out = line.frame == rpc_frame::none ? protocol::rpc_block() : protocol::rpc_block(line);
   out.add_failure(why);
   return out;
 }
@@ -244,6 +270,7 @@ void service_core::drain(service::handler done) {
       subscription.async_drain(drained);
     }
   }
+  for (auto& call : running_) call.drain();
   drained({});
 }
 
@@ -300,8 +327,9 @@ service::~service() {
 void service::add(std::string_view name,
                   std::shared_ptr<detail::handler> serving,
                   const endpoint_options& set,
-                  content_type preferred) {
-  core_->add(name, std::move(serving), set, preferred);
+                  content_type preferred,
+                  rpc_frame kind) {
+  core_->add(name, std::move(serving), set, preferred, kind);
 }
 
 void service::start_drain(const std::shared_ptr<service_core>& core, handler done) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime.hpp"
+#include "admitted_call.hpp"
 
 #include <nuncio/protocol/service.hpp>
 #include <nuncio/rpc/service.hpp>
@@ -21,11 +21,17 @@ namespace nuncio::rpc {
 
 class service_core;
 
+/// Behind a service import, where replies are rewritten and, by default, one message passes.
+[[nodiscard]] inline bool is_imported(std::string_view reply) noexcept {
+  return reply.starts_with("_R_.");
+}
+
 /// An endpoint, its counters and what bounds it.
 struct endpoint_state {
   protocol::endpoint_stats stats;
   protocol::service_metadata metadata;
   std::shared_ptr<detail::handler> handler;
+  rpc_frame kind = rpc_frame::none;           ///< what opens its calls
   content_type type = content_type::msgpack;  ///< of requests that don't say
   std::size_t max_concurrent = 0;
   std::size_t max_per_caller = 0;
@@ -36,67 +42,6 @@ struct endpoint_state {
     ++stats.errors;
     stats.last_error = std::to_string(protocol::to_number(why.code)) + ':' + why.text;
   }
-};
-
-/// In the list of what a service has to stop.
-class running_call : public boost::intrusive::list_base_hook<
-                         boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
- public:
-  /// The service stops.
-  virtual void stop() = 0;
-
- protected:
-  ~running_call() = default;
-};
-
-/// A unary or one-way call that is being served.
-///
-/// It ends once: by its handler, or before that by its caller, its deadline or the connection; what
-/// the handler says then is not sent any more.
-class served_unary final : public detail::served_call,
-                           public bound_call,
-                           public running_call,
-                           public std::enable_shared_from_this<served_unary> {
- public:
-  served_unary(std::shared_ptr<service_core> home, std::shared_ptr<endpoint_state> endpoint);
-  served_unary(const served_unary&) = delete;
-  served_unary& operator=(const served_unary&) = delete;
-  virtual ~served_unary();
-
-  /// `type` is that of the payload.
-  void begin(const message_view& m, const reading& said, content_type type, time now);
-  /// Its handler still runs: the deadline and the caller's control begin to matter.
-  void watch(time now);
-  [[nodiscard]] bool is_over() const noexcept { return is_over_; }
-
-  using detail::served_call::fail;
-  void succeed(std::string_view payload, content_type type) override;
-  void fail(status why) override;
-
-  // By its entry in the table of controlled calls.
-  std::optional<time> on_control(const message_view& m, time now);
-  std::optional<time> on_time(time now);
-  void on_lost(std::string& farewell) override;
-  /// Nobody wants it any more.
-  void abandon();
-  void stop() override;
-
- private:
-  void fail_unexpectedly(std::string_view text) override;
-  void reply(std::string_view header_block, std::string_view payload);
-  void finish();
-  void accept(time now);
-  [[nodiscard]] std::optional<time> next_time() const;
-
-  std::shared_ptr<service_core> home_;
-  std::shared_ptr<endpoint_state> endpoint_;
-  std::string reply_;  // empty: one-way
-  time started_;
-  std::optional<time> accept_at_;
-  std::optional<client::timed_mux::token> controlled_;
-  bool takes_accept_ = false;
-  bool is_accepted_ = false;
-  bool is_over_ = false;
 };
 
 /// A service as its connection holds it.
@@ -111,7 +56,8 @@ class service_core final : public std::enable_shared_from_this<service_core> {
   void add(std::string_view name,
            std::shared_ptr<detail::handler> handler,
            const endpoint_options& set,
-           content_type preferred);
+           content_type preferred,
+           rpc_frame kind);
   void drain(service::handler done);
   void stop();
   void reset();
@@ -121,6 +67,7 @@ class service_core final : public std::enable_shared_from_this<service_core> {
 
   // For its calls.
   [[nodiscard]] client::driver& home() noexcept { return *home_; }
+  [[nodiscard]] const std::shared_ptr<client::driver>& driver() const noexcept { return home_; }
   [[nodiscard]] client::timed_mux& controls() noexcept { return *controls_; }
   [[nodiscard]] const service_options& options() const noexcept { return options_; }
   void log(std::string_view line) const;
@@ -135,6 +82,9 @@ class service_core final : public std::enable_shared_from_this<service_core> {
 
  private:
   void subscribe(const std::shared_ptr<endpoint_state>& endpoint, const std::string& subject);
+  [[nodiscard]] std::optional<status> objection(const endpoint_state& endpoint,
+                                                const message_view& m,
+                                                const reading& said) const;
   void on_request(const std::shared_ptr<endpoint_state>& endpoint, const message_view& m);
   void refuse(endpoint_state& endpoint, const message_view& m, const reading& said, status why);
   void on_control(const message_view& m);

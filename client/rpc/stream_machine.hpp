@@ -72,6 +72,7 @@ class stream_machine {
 
   // --- the caller's beginning, and the service's
 
+  void set_deadline(std::optional<time> deadline) noexcept { set_.deadline = deadline; }
   /// The opening's line, without a time.
   [[nodiscard]] rpc_line opening() const;
   /// A service takes the call that `opening` began: says so.
@@ -152,7 +153,7 @@ class stream_machine {
   [[nodiscard]] std::uint64_t number() const noexcept { return set_.first + credit_.sent().frames; }
   [[nodiscard]] time due() const;
 
-  const settings set_;
+  settings set_;
   actions& do_;
   send_credit credit_;
   receive_window window_;

@@ -1,4 +1,5 @@
 #include "attempt.hpp"
+#include "called_stream.hpp"
 
 #include <nuncio/rpc/context.hpp>
 #include <nuncio/rpc/stub.hpp>
@@ -89,7 +90,7 @@ void start_unary(const std::shared_ptr<client::driver>& home,
   const auto slot = it->slot();
   std::unique_ptr<client::mux_call> call = std::move(made);
   if (!home->is_open() && !home->is_closed()) {
-    const auto which = home->calls().add(std::move(call));
+    const auto which = home->expect(std::move(call));
     it->keep(std::move(what), which);
     runtime::of(*home).wait(*it);
     return home->cancel_by(slot, which);
@@ -175,6 +176,19 @@ status stub::send_now(detail::request what) const {
   const auto error = core_->home->publish(
       {.subject = text.subject, .header_block = block.finish(), .payload = text.payload});
   return error ? status_of(error, *core_->home) : status();
+}
+
+std::shared_ptr<detail::stream_end> stub::open(detail::request what, rpc_frame kind) const {
+  const auto& home = core_->home;
+  const auto now = home->now();
+  std::optional<steady_clock::time_point> deadline = what.deadline;
+  if (what.timeout) deadline = deadline_of(*core_, what, now);
+  const auto type = what.type;
+  auto core = std::make_shared<called_stream>(
+      home, stream_machine::settings{.kind = kind, .deadline = deadline}, core_->options.streams,
+      type, now);
+  core->start(compose(core_->prefix, std::move(what)), deadline);
+  return std::make_shared<detail::stream_end>(std::move(core), true);
 }
 
 }  // namespace nuncio::rpc

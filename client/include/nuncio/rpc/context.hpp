@@ -14,7 +14,7 @@
 
 namespace nuncio::rpc {
 
-class served_unary;
+class admitted_call;
 namespace detail {
 class served_call;
 }
@@ -59,7 +59,7 @@ class context {
 
  private:
   friend class detail::served_call;
-  friend class served_unary;
+  friend class admitted_call;
 
   boost::asio::any_io_executor executor_;
   std::string subject_;

@@ -2,6 +2,7 @@
 
 #include <nuncio/rpc/codec.hpp>
 #include <nuncio/rpc/context.hpp>
+#include <nuncio/rpc/stream.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -27,6 +28,8 @@ class served_call : public context {
   virtual void fail(status why) = 0;
   /// For what a handler throws.
   void fail(const std::exception_ptr& thrown);
+  /// Its items; null where it isn't a stream.
+  [[nodiscard]] virtual std::shared_ptr<stream_end> stream() { return nullptr; }
 
  protected:
   using context::context;
@@ -70,6 +73,38 @@ decltype(auto) invoke(F& f, Request&& request, context& about) {
   }
 }
 
+/// Ends a call with what its handler returned.
+template <class Reply>
+void answer(served_call& call) {
+  call.succeed({}, call.type());
+}
+template <class Reply, class Given>
+void answer(served_call& call, const Given& given) {
+  const Reply& reply = given;
+  const auto type = choose_type<Reply>(call.type());
+  std::string payload;
+  try {
+    codec<Reply>::encode(reply, type, payload);
+  } catch (...) {
+    return call.fail(std::current_exception());
+  }
+  call.succeed(payload, type);
+}
+
+/// Runs a handler that is a coroutine: the call ends with what it returns or throws.
+template <class Reply, class Returned>
+void spawn(std::shared_ptr<served_call> call, boost::asio::awaitable<Returned> work) {
+  const auto slot = call->cancellation_slot();
+  const auto executor = call->get_executor();
+  boost::asio::co_spawn(
+      executor, std::move(work),
+      boost::asio::bind_cancellation_slot(
+          slot, [call = std::move(call)](const std::exception_ptr& thrown, auto&&... reply) {
+            if (thrown) return call->fail(thrown);
+            answer<Reply>(*call, reply...);
+          }));
+}
+
 template <class Request, class Reply, class F>
 class unary_handler final : public handler {
   using returned =
@@ -88,22 +123,14 @@ class unary_handler final : public handler {
     if constexpr (awaited<returned>::is_awaitable) {
       auto& about = *call;
       // The frame holds the request; `call` outlives it, and so does this, which calls refer to.
-      auto work = invoke(f_, *std::move(request), about);
-      const auto slot = about.cancellation_slot();
-      boost::asio::co_spawn(
-          about.get_executor(), std::move(work),
-          boost::asio::bind_cancellation_slot(
-              slot, [call = std::move(call)](const std::exception_ptr& thrown, auto&&... reply) {
-                if (thrown) return call->fail(thrown);
-                answer(*call, reply...);
-              }));
+      spawn<Reply>(std::move(call), invoke(f_, *std::move(request), about));
     } else {
       try {
         if constexpr (std::is_void_v<reply_type>) {
           invoke(f_, *std::move(request), *call);
-          answer(*call);
+          answer<Reply>(*call);
         } else {
-          answer(*call, invoke(f_, *std::move(request), *call));
+          answer<Reply>(*call, invoke(f_, *std::move(request), *call));
         }
       } catch (...) {
         call->fail(std::current_exception());
@@ -112,19 +139,82 @@ class unary_handler final : public handler {
   }
 
  private:
-  // Nothing for a handler that returns nothing.
-  static void answer(served_call& call) { call.succeed({}, call.type()); }
-  template <class Given>
-  static void answer(served_call& call, const Given& given) {
-    const Reply& reply = given;
-    const auto type = choose_type<Reply>(call.type());
-    std::string payload;
-    try {
-      codec<Reply>::encode(reply, type, payload);
-    } catch (...) {
-      return call.fail(std::current_exception());
-    }
-    call.succeed(payload, type);
+  F f_;
+};
+
+/// Calls it with a context behind the arguments, if it takes one.
+template <class F, class... Arguments>
+auto invoke_stream(F& f, context& about, Arguments&&... arguments) {
+  if constexpr (std::invocable<F&, Arguments&&..., context&>) {
+    return f(std::forward<Arguments>(arguments)..., about);
+  } else {
+    static_assert(std::invocable<F&, Arguments&&...>,
+                  "a handler of a stream is called with (request, writer&), (reader&) or (reader&, "
+                  "writer&), and rpc::context& behind them if it likes");
+    return f(std::forward<Arguments>(arguments)...);
+  }
+}
+
+// Their coroutines hold what the user's refer to. What they await is made in a line of its own,
+// since g++ 12 breaks temporaries beside a co_await.
+
+template <class Request, class Item, class F>
+class server_stream_handler final : public handler {
+ public:
+  explicit server_stream_handler(F f) : f_(std::move(f)) {}
+
+  void run(std::shared_ptr<served_call> call, std::string_view payload) override {
+    auto request = codec_of<Request>::decode(payload, call->type());
+    if (!request) return call->fail(std::move(request).error());
+    spawn<void>(call, serve(f_, call, *std::move(request)));
+  }
+
+ private:
+  static boost::asio::awaitable<void> serve(F& f,
+                                            std::shared_ptr<served_call> call,
+                                            Request request) {
+    writer<Item> out(call->stream());
+    auto work = invoke_stream(f, *call, std::move(request), out);
+    co_await std::move(work);
+  }
+
+  F f_;
+};
+
+template <class Item, class Reply, class F>
+class client_stream_handler final : public handler {
+ public:
+  explicit client_stream_handler(F f) : f_(std::move(f)) {}
+
+  void run(std::shared_ptr<served_call> call, std::string_view) override {
+    spawn<Reply>(call, serve(f_, call));
+  }
+
+ private:
+  static boost::asio::awaitable<Reply> serve(F& f, std::shared_ptr<served_call> call) {
+    reader<Item> in(call->stream());
+    auto work = invoke_stream(f, *call, in);
+    co_return co_await std::move(work);
+  }
+
+  F f_;
+};
+
+template <class In, class Out, class F>
+class bidi_stream_handler final : public handler {
+ public:
+  explicit bidi_stream_handler(F f) : f_(std::move(f)) {}
+
+  void run(std::shared_ptr<served_call> call, std::string_view) override {
+    spawn<void>(call, serve(f_, call));
+  }
+
+ private:
+  static boost::asio::awaitable<void> serve(F& f, std::shared_ptr<served_call> call) {
+    reader<In> in(call->stream());
+    writer<Out> out(call->stream());
+    auto work = invoke_stream(f, *call, in, out);
+    co_await std::move(work);
   }
 
   F f_;

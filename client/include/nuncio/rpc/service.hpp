@@ -1,9 +1,11 @@
 #pragma once
 
 #include <nuncio/client/connection.hpp>
+#include <nuncio/protocol/rpc.hpp>
 #include <nuncio/protocol/service.hpp>
 #include <nuncio/rpc/codec_msgpack.hpp>
 #include <nuncio/rpc/handler.hpp>
+#include <nuncio/rpc/stream_options.hpp>
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/async_result.hpp>
@@ -35,6 +37,7 @@ struct service_options {
   std::size_t max_per_caller = 200;   ///< calls of one connection at a time
   /// A caller who can be told is told that its call runs, and where to cancel it, after this.
   std::chrono::milliseconds accept_after{20};
+  served_stream_options streams;
   /// Gets a line when a handler throws what isn't meant for callers; std::clog unless set.
   std::function<void(std::string_view)> log;
 };
@@ -83,26 +86,65 @@ class service {
         codec_of<Request>::preferred);
   }
 
+  /// Serves streams of items that the service sends. `f` is a coroutine, called with
+  /// (Request, writer<Item>&) and a context& behind them if it takes one; when it returns, the
+  /// stream ends well, and `reply_headers()` are its trailers. What it throws ends it as a unary
+  /// call. Callers that know nothing of streams get the items as messages, the last one empty.
+  template <class Request, class Item, class F>
+  void server_stream(std::string_view name, F f, const endpoint_options& set = {}) {
+    add(name, std::make_shared<detail::server_stream_handler<Request, Item, F>>(std::move(f)), set,
+        codec_of<Request>::preferred, protocol::rpc_frame::server);
+  }
+  /// Serves streams of items that the service gets, and answers once: (reader<Item>&), returns
+  /// asio::awaitable<Reply>. Otherwise as server_stream().
+  template <class Item, class Reply, class F>
+  void client_stream(std::string_view name, F f, const endpoint_options& set = {}) {
+    add(name, std::make_shared<detail::client_stream_handler<Item, Reply, F>>(std::move(f)), set,
+        codec_of<Item>::preferred, protocol::rpc_frame::client);
+  }
+  /// Serves streams in both directions: (reader<In>&, writer<Out>&). Otherwise as server_stream().
+  template <class In, class Out, class F>
+  void bidi_stream(std::string_view name, F f, const endpoint_options& set = {}) {
+    add(name, std::make_shared<detail::bidi_stream_handler<In, Out, F>>(std::move(f)), set,
+        codec_of<In>::preferred, protocol::rpc_frame::bidi);
+  }
+
   /// Endpoints under `prefix` instead of the service's name. Groups may be nested by dots.
   class group {
    public:
     template <class Request, class Reply, class F>
     void endpoint(std::string_view name, F f, endpoint_options set = {}) {
-      if (set.subject.empty()) set.subject = prefix_ + '.' + std::string(name);
-      of_.template endpoint<Request, Reply>(name, std::move(f), set);
+      of_.template endpoint<Request, Reply>(name, std::move(f), placed(name, std::move(set)));
+    }
+    template <class Request, class Item, class F>
+    void server_stream(std::string_view name, F f, endpoint_options set = {}) {
+      of_.template server_stream<Request, Item>(name, std::move(f), placed(name, std::move(set)));
+    }
+    template <class Item, class Reply, class F>
+    void client_stream(std::string_view name, F f, endpoint_options set = {}) {
+      of_.template client_stream<Item, Reply>(name, std::move(f), placed(name, std::move(set)));
+    }
+    template <class In, class Out, class F>
+    void bidi_stream(std::string_view name, F f, endpoint_options set = {}) {
+      of_.template bidi_stream<In, Out>(name, std::move(f), placed(name, std::move(set)));
     }
 
    private:
     friend class service;
     group(service& of, std::string prefix) : of_(of), prefix_(std::move(prefix)) {}
+    [[nodiscard]] endpoint_options placed(std::string_view name, endpoint_options set) const {
+      if (set.subject.empty()) set.subject = prefix_ + '.' + std::string(name);
+      return set;
+    }
     service& of_;
     std::string prefix_;
   };
   /// Lifetime: that of the service.
   [[nodiscard]] group in_group(std::string prefix) { return {*this, std::move(prefix)}; }
 
-  /// Takes no more requests, and completes when those that it has are answered. No call fails by
-  /// it: other instances get the requests from now on.
+  /// Takes no more requests, and completes when those that it has are answered, and the streams
+  /// have ended: their callers are told that they should. No call fails by it: other instances get
+  /// the requests from now on.
   ///
   /// Errors:  errc::closed, with the connection. Cancel:  none.
   template <class Token = boost::asio::deferred_t>
@@ -122,7 +164,8 @@ class service {
   void add(std::string_view name,
            std::shared_ptr<detail::handler> handler,
            const endpoint_options& set,
-           content_type preferred);
+           content_type preferred,
+           protocol::rpc_frame kind = protocol::rpc_frame::none);
   static void start_drain(const std::shared_ptr<service_core>& core, handler done);
 
   std::shared_ptr<service_core> core_;

@@ -3,6 +3,8 @@
 #include <nuncio/client/connection.hpp>
 #include <nuncio/rpc/call_options.hpp>
 #include <nuncio/rpc/codec_msgpack.hpp>
+#include <nuncio/rpc/stream.hpp>
+#include <nuncio/rpc/stream_options.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -96,22 +98,12 @@ class typed_call final : public pending_call {
   result<Reply> result_ = status();
 };
 
-/// g++ 12 copies aggregates that are temporaries beside a co_await bit by bit, which breaks their
-/// strings: there, requests need a name.
-template <class Request>
-constexpr bool is_safe_beside_co_await =
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-    std::is_lvalue_reference_v<Request> || !std::is_aggregate_v<std::remove_cvref_t<Request>> ||
-    std::is_trivially_copyable_v<std::remove_cvref_t<Request>>;
-#else
-    true;
-#endif
-
 }  // namespace detail
 
 struct stub_options {
   /// For every call that doesn't say another.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
+  called_stream_options streams;
 };
 
 /// The caller's side of a service.
@@ -171,7 +163,46 @@ class stub {
     return start<void>(core_, write(endpoint, value, options), std::forward<Token>(token), true);
   }
 
+  /// Opens a stream of items that the service sends.
+  ///
+  ///   auto ticks = clock.server_stream<tick>("ticks", request);
+  ///   while (auto each = co_await ticks.async_read()) show(*each);
+  ///
+  /// It returns at once; what goes wrong is told by the first read: UNAVAILABLE if nobody serves
+  /// it. A service that knows nothing of streams may answer with messages, the last one empty.
+  /// `timeout` bounds the whole stream, and is none unless set. Thread: the connection's executor.
+  template <class Item, class Request>
+  [[nodiscard]] reader<Item> server_stream(std::string_view endpoint,
+                                           const Request& value,
+                                           const call_options& options = {}) {
+    return reader<Item>(open(write(endpoint, value, options), protocol::rpc_frame::server));
+  }
+  /// Opens a stream of items that the service gets, and answers once. Otherwise as
+  /// server_stream().
+  template <class Item, class Reply>
+  [[nodiscard]] client_call<Item, Reply> client_stream(std::string_view endpoint,
+                                                       const call_options& options = {}) {
+    return client_call<Item, Reply>(
+        open(begin<Item>(endpoint, options), protocol::rpc_frame::client));
+  }
+  /// Opens a stream in each direction. Otherwise as server_stream().
+  template <class Sent, class Received>
+  [[nodiscard]] bidi_call<Sent, Received> bidi_stream(std::string_view endpoint,
+                                                      const call_options& options = {}) {
+    return bidi_call<Sent, Received>(
+        open(begin<Sent>(endpoint, options), protocol::rpc_frame::bidi));
+  }
+
  private:
+  template <class Item>
+  [[nodiscard]] detail::request begin(std::string_view endpoint,
+                                      const call_options& options) const {
+    detail::request out;
+    out.endpoint = endpoint;
+    out.type = choose_type<Item>(options.encoding);
+    keep(out, options);
+    return out;
+  }
   template <class Request>
   [[nodiscard]] detail::request write(std::string_view endpoint,
                                       const Request& value,
@@ -207,6 +238,8 @@ class stub {
 
   static void keep(detail::request& out, const call_options& options);
   [[nodiscard]] status send_now(detail::request what) const;
+  [[nodiscard]] std::shared_ptr<detail::stream_end> open(detail::request what,
+                                                         protocol::rpc_frame kind) const;
   static boost::asio::any_io_executor executor_of(const stub_core& core);
   static void start_call(const std::shared_ptr<stub_core>& core,
                          detail::request what,
