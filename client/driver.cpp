@@ -15,10 +15,13 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <cstring>
+#include <cerrno>
 #include <exception>
 #include <random>
+#include <system_error>
 
 namespace nuncio::client {
 namespace {
@@ -76,11 +79,15 @@ void count(std::atomic<Counter>& what, std::uint64_t by) noexcept {
 
 }  // namespace
 
+// In the blocks that the system gives at once.
 void draw_random(std::span<std::byte> into) {
-  std::random_device source;
-  for (std::size_t i = 0; i < into.size(); i += sizeof(unsigned)) {
-    const unsigned value = source();
-    std::memcpy(into.data() + i, &value, std::min(sizeof value, into.size() - i));
+  constexpr std::size_t most = 256;
+  while (!into.empty()) {
+    const auto block = into.first(std::min(into.size(), most));
+    if (::getentropy(block.data(), block.size()) != 0) {
+      throw std::system_error(errno, std::generic_category(), "nuncio: no random bytes");
+    }
+    into = into.subspan(block.size());
   }
 }
 
@@ -291,6 +298,7 @@ void driver::close(bool detached) {
   fail_flushes(errc::closed);
   for (auto& each : std::exchange(publishes_, {})) each.done.post(executor_, errc::closed);
   calls_->fail_all(errc::closed);
+  if (extension_) extension_->on_closed();
   session_.end_all(errc::closed);
   tell(status::kind::closed, why);
 }

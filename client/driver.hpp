@@ -67,6 +67,8 @@ class driver_extension {
   virtual void on_opening(std::string& first) = 0;
   /// It is ready.
   virtual void on_opened() = 0;
+  /// It is closed for good, and nothing of it may keep the executor busy.
+  virtual void on_closed() = 0;
   /// An answer that no call waits for.
   virtual void on_stray_answer(const message_view& m) = 0;
   /// The server refuses something, and goes on.

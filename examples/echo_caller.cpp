@@ -1,4 +1,6 @@
 // Calls what echo_service serves: echo_caller [SERVER [TEXT]]
+#include "echo.hpp"
+
 #include <nuncio/rpc/stub.hpp>
 
 #include <boost/asio/co_spawn.hpp>
@@ -13,8 +15,10 @@ using namespace std::chrono_literals;
 asio::awaitable<void> call(nuncio::client::connection& nc, std::string text) {
   co_await nc.async_connect(asio::use_awaitable);
   rpc::stub echo(nc, "echo");
+  const echo_request request{20, 22, text};
   try {
-    std::cout << co_await echo.call<std::string>("unary", text, {.timeout = 500ms}) << '\n';
+    const auto reply = co_await echo.call<echo_reply>("unary", request, {.timeout = 500ms});
+    std::cout << reply.s << ' ' << reply.sum << '\n';
   } catch (const rpc::error& why) {
     std::cout << why.what() << '\n';  // UNAVAILABLE: nobody serves this endpoint [no-responders]
   }

@@ -51,6 +51,7 @@ service_core::service_core(std::shared_ptr<client::driver> by, service_options s
 
 void service_core::start() {
   controls_->set_owner(weak_from_this());
+  runtime::of(*home_).note_table(controls_);
   const auto add = [this](const std::string& subject, client::connection::callback deliver) {
     subscriptions_.push_back(
         client::connection::access::subscribe(*home_, subject, {}, std::move(deliver)));

@@ -3,6 +3,8 @@
     examples_test.py FOLDER SERVER
 """
 
+import contextlib
+import json
 import pathlib
 import re
 import subprocess
@@ -24,6 +26,20 @@ def run(name, *arguments):
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
+@contextlib.contextmanager
+def started(name, *arguments):
+    """One that runs until it is told to stop, once it is ready."""
+    program = subprocess.Popen([pathlib.Path(FOLDER) / name, *arguments], stdout=subprocess.PIPE)
+    try:
+        assert program.stdout.readline() == b"ready\n"
+        yield
+        program.terminate()
+        assert program.wait(10) == 0
+    finally:
+        program.kill()
+        program.communicate()
+
+
 class ExamplesTest(unittest.TestCase):
     def test_hello(self):
         with ServerProcess(SERVER) as server:
@@ -34,21 +50,71 @@ class ExamplesTest(unittest.TestCase):
         with ServerProcess(SERVER) as server:
             nobody = "UNAVAILABLE: nobody serves this endpoint [no-responders]\n"
             self.assertEqual(run("echo_caller", server.url), (0, nobody, ""))
-            service = subprocess.Popen([pathlib.Path(FOLDER) / "echo_service", server.url], stdout=subprocess.PIPE)
-            try:
-                self.assertEqual(service.stdout.readline(), b"ready\n")
-                self.assertEqual(run("echo_caller", server.url), (0, "hello\n", ""))
+            with started("echo_service", "--server", server.url):
+                self.assertEqual(run("echo_caller", server.url), (0, "hello 42\n", ""))
                 self.assertEqual(run("echo_caller", server.url, ""), (0, "INVALID_ARGUMENT: say something\n", ""))
-                service.terminate()
-                self.assertEqual(service.wait(10), 0)
-            finally:
-                service.kill()
-                service.communicate()
             self.assertEqual(run("echo_caller", server.url), (0, nobody, ""))
 
+    def test_the_pair_that_measures(self):
+        def measured(server, *flags):
+            status, out, errors = run("echo_client", "--server", server.url, "--seconds", "0.2", *flags)
+            self.assertEqual((status, errors), (0, ""))
+            return json.loads(out.splitlines()[-1])
+
+        with ServerProcess(SERVER) as server:
+            limits = ("--max-concurrent", "5000", "--max-per-caller", "500")
+            with started("echo_service", "--server", server.url, *limits):
+                for flags in ((), ("--connections", "3", "--outstanding", "300")):
+                    found = measured(server, *flags)
+                    self.assertEqual(set(found), {"calls_per_s", "p50_us", "p99_us", "cpu_us_per_call"})
+                    self.assertTrue(all(each > 0 for each in found.values()), found)
+                for size in ("1", "128", "16384"):
+                    found = measured(server, "--stream", size)
+                    self.assertEqual(set(found), {"messages_per_s", "cpu_us_per_message"})
+                    self.assertTrue(all(each > 0 for each in found.values()), found)
+            status, out, errors = run("echo_client", "--server", server.url, "--seconds", "0.2")
+            self.assertEqual((status, out), (1, ""))
+            self.assertIn("nobody serves this endpoint", errors)
+            with started("echo_service", "--server", server.url, "--max-per-caller", "3"):
+                status, _, errors = run("echo_client", "--server", server.url, "--outstanding", "9")
+                self.assertEqual(status, 1)
+                self.assertIn("RESOURCE_EXHAUSTED", errors)
+        self.assertEqual(run("echo_client", "--server", server.url)[0], 1)
+
+    def test_ticker(self):
+        with ServerProcess(SERVER) as server:
+            self.assertEqual(run("ticker", server.url), (0, "1 tick\n2 tock\n3 tick\n4 tock\nthat was all\n", ""))
+        status, out, errors = run("ticker", server.url)
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("Connection refused", errors)
+
+    def test_chat(self):
+        def say(to, text):
+            to.stdin.write(text.encode())
+            to.stdin.flush()
+
+        def join(name):
+            return subprocess.Popen([pathlib.Path(FOLDER) / "chat", name, server.url], stdin=subprocess.PIPE,
+                                    stdout=subprocess.PIPE)
+
+        with ServerProcess(SERVER) as server, started("chat", "serve", server.url):
+            with join("Ada") as ada:
+                say(ada, "hello\n")
+                self.assertEqual(ada.stdout.readline(), b"Ada: hello\n")
+                with join("Bob") as bob:
+                    say(bob, "it's me\n")
+                    self.assertEqual(bob.stdout.readline(), b"Bob: it's me\n")
+                    self.assertEqual(ada.stdout.readline(), b"Bob: it's me\n")
+                    bob.stdin.close()
+                    self.assertEqual(bob.wait(10), 0)
+                say(ada, "bye\n")
+                self.assertEqual(ada.stdout.readline(), b"Ada: bye\n")
+                ada.stdin.close()
+                self.assertEqual(ada.wait(10), 0)
+
     def test_the_pages_quote_what_is_built(self):
-        built = "".join(each.read_text() for each in sorted((ROOT / "examples").glob("*.cpp")))
-        for page, expected in (("client.md", 2), ("rpc.md", 2)):
+        built = "".join(each.read_text() for each in sorted((ROOT / "examples").glob("*.[ch]pp")))
+        for page, expected in (("client.md", 2), ("rpc.md", 6)):
             blocks = re.findall(r"```cpp\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
             self.assertEqual(len(blocks), expected)
             for block in blocks:

@@ -2,6 +2,8 @@
 // that say what they shouldn't. One of the two ends is raw frames where that matters.
 #include "rpc_world.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
 #include <csignal>
@@ -213,6 +215,28 @@ TEST_CASE("streams: a caller that lets go, or cancels, cancels the handler") {
     }
     co_await until([&] { return all.started == 3 && all.cancelled == 3; });
     CHECK(all.ended == 3);
+  });
+}
+
+TEST_CASE("streams: cancelling reaches a handler that waits for its caller to take something") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    rpc::service service(w.serving, calc());
+    std::optional<code> how;
+    service.server_stream<int, int>("endless",
+                                    [&](int n, rpc::writer<int>& out) -> asio::awaitable<void> {
+                                      try {
+                                        for (;;) co_await out.async_write(n);
+                                      } catch (const rpc::error& why) {
+                                        how = why.code();
+                                        throw;
+                                      }
+                                    });
+    co_await w.ready();
+    auto in = w.remote.server_stream<int>("endless", 1);
+    CHECK(co_await in.async_read() == 1);
+    in.cancel();
+    co_await until([&] { return how.has_value(); });
+    CHECK(how == code::cancelled);
   });
 }
 
@@ -806,4 +830,30 @@ TEST_CASE("streams: closing the connection ends them, and holding them longer do
     CHECK((co_await status_of(in->async_read())).code == code::unavailable);
     CHECK((co_await status_of(unopened->async_read())).code == code::unavailable);
   });
+}
+
+TEST_CASE("streams: once its connection is closed, a service keeps no loop running") {
+  server_process server(server_program());
+  asio::io_context context(1);
+  client::connection nc(context.get_executor(), world::with(server));
+  rpc::service service(nc, calc());
+  patient_streams all;
+  all.serve(service);
+  rpc::stub remote(nc, "calc");
+  bool read = false;
+  nc.async_connect([&](auto) {
+    asio::co_spawn(
+        context,
+        [&]() -> asio::awaitable<void> {
+          auto in = remote.server_stream<int>("wait", 1);
+          read = co_await in.async_read() == 1;
+          nc.close();
+        },
+        [](const std::exception_ptr& failed) { CHECK_FALSE(failed); });
+  });
+  // Neither its timers nor its handlers: there are some of 20 s and more.
+  context.run_for(10s);
+  CHECK(context.stopped());
+  CHECK(read);
+  CHECK(all.cancelled == 1);
 }
