@@ -106,7 +106,7 @@ void driver::retry_publishes() {
 }
 
 driver::started driver::start(std::unique_ptr<mux_call>& call, const message_view& m) {
-  if (!has_inbox_) subscribe_inbox();
+  await_answers();
   const auto which = calls_->add(std::move(call));
   const auto reply = calls_->reply_subject(which);
   auto with_reply = m;

@@ -4,20 +4,17 @@
 
 #include <nuncio/client/connection.hpp>
 #include <nuncio/protocol/rpc.hpp>
-#include <nuncio/rpc/codec.hpp>
 #include <nuncio/rpc/status.hpp>
 
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/intrusive/list.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include <memory>
 #include <string>
 #include <string_view>
 
 namespace nuncio::rpc {
-namespace detail {
-class pending_call;
-}
-
 using client::message_view;
 using protocol::rpc_frame;
 using protocol::rpc_line;
@@ -45,6 +42,15 @@ class waiting_call : public boost::intrusive::list_base_hook<
   ~waiting_call() = default;
 };
 
+/// A call that goes on after its first attempt, by whose token its user may cancel it.
+class moved_call {
+ public:
+  virtual void cancel() = 0;
+
+ protected:
+  ~moved_call() = default;
+};
+
 /// What the calls of one connection share, made or served.
 ///
 /// Thread: the connection's executor.
@@ -64,6 +70,12 @@ class runtime final : public client::driver_extension {
   void send(std::string_view subject, const rpc_line& line, std::string_view reply = {});
   void cancel(std::string_view control) { send(control, {.frame = rpc_frame::cancel}); }
 
+  /// Lets the slot cancel a call: the entry `first` of the table, or what it has moved to.
+  void cancel_by(boost::asio::cancellation_slot slot, client::timed_mux::token first);
+  /// Until forget_moved().
+  void note_moved(client::timed_mux::token first, moved_call& to) { moved_[first] = &to; }
+  void forget_moved(client::timed_mux::token first) { moved_.erase(first); }
+
   void on_lost() override;
   void on_opening(std::string& first) override;
   void on_opened() override;
@@ -76,15 +88,9 @@ class runtime final : public client::driver_extension {
   client::driver& home_;
   list_of<bound_call> bound_;
   list_of<waiting_call> waiting_;
+  boost::unordered_flat_map<client::timed_mux::token, moved_call*> moved_;
   std::string farewell_;
 };
-
-/// Ends a call and tells its user when the bytes of this read are used up.
-void finish(client::driver& home,
-            std::unique_ptr<detail::pending_call> call,
-            std::string_view payload,
-            content_type type);
-void finish(client::driver& home, std::unique_ptr<detail::pending_call> call, status why);
 
 /// The status for what kept a message from being published.
 [[nodiscard]] status status_of(boost::system::error_code error, const client::driver& home);

@@ -32,7 +32,10 @@ void detail::served_call::fail(const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
   } catch (const error& why) {
-    fail(why.status());
+    // It may come from a call that the handler made: that one hasn't run, but this one has.
+    auto how = why.status();
+    how.surely_not_run = false;
+    fail(std::move(how));
   } catch (const boost::system::system_error& why) {
     if (is_cancelled() && why.code() == boost::asio::error::operation_aborted) {
       return fail(status(code::cancelled, "the call was cancelled"));

@@ -3,6 +3,7 @@
 #include <nuncio/client/connection.hpp>
 #include <nuncio/rpc/call_options.hpp>
 #include <nuncio/rpc/codec_msgpack.hpp>
+#include <nuncio/rpc/policies.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -42,6 +43,8 @@ struct request {
   std::string key;
   std::uint8_t priority = 1;
   bool is_idempotent = false;
+  std::optional<retry_options> retries;
+  std::optional<std::chrono::nanoseconds> hedge_after;
 };
 
 /// A call on its way: how its end gets to whoever made it.
@@ -112,6 +115,12 @@ constexpr bool is_safe_beside_co_await =
 struct stub_options {
   /// For every call that doesn't say another.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
+  /// For every call that doesn't say others.
+  retry_options retries;
+  retry_budget_options retry_budget;
+  /// Makes a second attempt at idempotent calls that have no answer after this. The first answer
+  /// wins, and the other attempt is cancelled.
+  std::optional<std::chrono::nanoseconds> hedge_after;
 };
 
 /// The caller's side of a service.

@@ -1,0 +1,164 @@
+#include "planned_call.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace nuncio::rpc {
+namespace {
+
+constexpr std::string_view id_digits =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+
+// 96 random bits.
+std::array<char, 16> draw_id(random_stock& from) {
+  const auto bytes = from.draw<std::array<std::uint8_t, 12>>();
+  std::array<char, 16> out{};
+  for (std::size_t i = 0; i < 4; ++i) {
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k) bits = bits << 8 | bytes[3 * i + k];
+    for (std::size_t k = 0; k < 4; ++k) out[4 * i + k] = id_digits[bits >> (6 * k) & 63];
+  }
+  return out;
+}
+
+call_plan::settings settings_of(const stub_core& core,
+                                const detail::request& what,
+                                call_plan::time now) {
+  return {.retries = what.retries.value_or(core.options.retries),
+          .hedge_after = what.hedge_after ? what.hedge_after : core.options.hedge_after,
+          .is_idempotent = what.is_idempotent,
+          .deadline = core.deadline_of(what, now)};
+}
+
+}  // namespace
+
+void planned_call::start(std::shared_ptr<stub_core> core,
+                         detail::request&& what,
+                         std::unique_ptr<detail::pending_call> done,
+                         bool is_one_way) {
+  auto made =
+      std::make_unique<planned_call>(std::move(core), std::move(what), std::move(done), is_one_way);
+  auto& it = *made;
+  it.self_ = std::move(made);
+  it.begin();
+}
+
+planned_call::planned_call(std::shared_ptr<stub_core> core,
+                           detail::request&& what,
+                           std::unique_ptr<detail::pending_call> done,
+                           bool is_one_way)
+    : core_(std::move(core)),
+      done_(std::move(done)),
+      plan_(settings_of(*core_, what, core_->home->now())),
+      type_(what.type) {
+  what_ = compose(core_->prefix, std::move(what));
+  what_.line.takes_accept = !is_one_way;
+  what_.line.is_one_way = is_one_way;
+  if (plan_.is_idempotent() && what_.call_id.empty()) {
+    drawn_id_ = draw_id(core_->random);
+    has_drawn_id_ = true;
+  }
+}
+
+planned_call::~planned_call() = default;
+
+protocol::rpc_block planned_call::block(std::uint32_t number, time deadline, time now) {
+  what_.line.attempt = number;
+  if (has_drawn_id_) what_.line.call_id = {drawn_id_.data(), drawn_id_.size()};
+  return what_.block(deadline, now);
+}
+
+void planned_call::begin() {
+  const auto now = home().now();
+  if (plan_.deadline() <= now) {
+    return fail(status::not_run(code::deadline_exceeded, "there was no time left"));
+  }
+  core_->budget.note_call(now);
+  auto& first = add(plan_.attempt_deadline(now));
+  first_ = first.token();
+  runtime::of(home()).cancel_by(done_->slot(), *first_);
+  const auto hedge_at = plan_.hedge_at(now);
+  begin_now(first, now);
+  if (self_ && hedge_at) add(*hedge_at);
+}
+
+attempt& planned_call::add(time first) {
+  home().await_answers();
+  auto made = std::make_unique<attempt>(*this, first);
+  auto& it = *made;
+  *std::find(live_.begin(), live_.end(), nullptr) = &it;
+  it.set_token(home().calls().add(std::move(made)));
+  return it;
+}
+
+void planned_call::begin_now(attempt& which, time now) {
+  const auto token = which.token();
+  if (which.begin(plan_.begin(), plan_.attempt_deadline(now), now)) return;
+  // The table doesn't know yet that it is over.
+  static_cast<void>(home().calls().remove(token));
+}
+
+std::optional<planned_call::time> planned_call::on_due(attempt& which, time now) {
+  const bool is_hedge = live_[0] != nullptr && live_[1] != nullptr;
+  if (is_hedge && !plan_.may_hedge(now, core_->budget)) {
+    forget(which);
+    return std::nullopt;
+  }
+  return which.begin(plan_.begin(), plan_.attempt_deadline(now), now);
+}
+
+void planned_call::forget(attempt& which) noexcept {
+  std::replace(live_.begin(), live_.end(), &which, static_cast<attempt*>(nullptr));
+  which.detach();
+}
+
+void planned_call::on_gone(attempt& which) {
+  forget(which);
+  if (live_[0] == nullptr && live_[1] == nullptr) self_.reset();
+}
+
+void planned_call::on_answer(attempt& from, std::string_view payload, content_type type) {
+  forget(from);
+  done_->set(payload, type);
+  finish();
+}
+
+void planned_call::on_failure(attempt& from, status why, bool timed_out) {
+  const bool has_begun = from.has_begun();
+  forget(from);
+  if (!has_begun || home().is_closed()) return fail(std::move(why));
+  const auto now = home().now();
+  const auto next =
+      plan_.on_failure(why, timed_out, now, core_->budget, core_->random.draw<std::uint32_t>());
+  if (next.what == call_plan::verdict::give_up) return fail(std::move(why));
+  if (first_) runtime::of(home()).note_moved(*first_, *this);
+  if (next.what != call_plan::verdict::retry) return;
+  drop_others();  // a hedge that waits for its time
+  add(next.at);
+}
+
+void planned_call::cancel() {
+  fail({code::cancelled, "the call was cancelled"});
+}
+
+void planned_call::fail(status why) {
+  if (plan_.may_have_run()) why.surely_not_run = false;
+  done_->set(std::move(why));
+  finish();
+}
+
+void planned_call::drop_others() {
+  for (auto& each : live_) {
+    if (each == nullptr) continue;
+    each->leave();
+    static_cast<void>(home().calls().remove(std::exchange(each, nullptr)->token()));
+  }
+}
+
+void planned_call::finish() {
+  drop_others();
+  if (first_) runtime::of(home()).forget_moved(*first_);
+  core_->home->finish_soon(std::move(self_));
+}
+
+}  // namespace nuncio::rpc

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "random_stock.hpp"
+#include "retry_budget.hpp"
+#include "runtime.hpp"
+
+#include <nuncio/rpc/stub.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace nuncio::rpc {
+
+/// What a stub and its copies share.
+///
+/// Thread: what is const any, all else the connection's executor.
+class stub_core {
+ public:
+  stub_core(std::shared_ptr<client::driver> by, std::string service, const stub_options& set)
+      : home(std::move(by)), prefix(std::move(service)), options(set), budget(set.retry_budget) {}
+
+  /// When a call that is made now is given up.
+  [[nodiscard]] std::chrono::steady_clock::time_point deadline_of(
+      const detail::request& what, std::chrono::steady_clock::time_point now) const;
+
+  const std::shared_ptr<client::driver> home;
+  const std::string prefix;
+  const stub_options options;
+  retry_budget budget;
+  random_stock random;
+};
+
+}  // namespace nuncio::rpc
