@@ -1,5 +1,7 @@
 #include "planned_call.hpp"
 
+#include "interception.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -36,29 +38,22 @@ void planned_call::start(std::shared_ptr<stub_core> core,
                          detail::request&& what,
                          std::unique_ptr<detail::pending_call> done,
                          bool is_one_way) {
-  auto made =
-      std::make_unique<planned_call>(std::move(core), std::move(what), std::move(done), is_one_way);
+  auto made = std::make_unique<planned_call>(std::move(core), what, std::move(done), is_one_way);
   auto& it = *made;
   it.self_ = std::move(made);
-  it.begin();
+  it.begin(std::move(what), it.started_);
 }
 
 planned_call::planned_call(std::shared_ptr<stub_core> core,
-                           detail::request&& what,
+                           const detail::request& what,
                            std::unique_ptr<detail::pending_call> done,
                            bool is_one_way)
     : core_(std::move(core)),
       done_(std::move(done)),
-      plan_(settings_of(*core_, what, core_->home->now())),
-      type_(what.type) {
-  what_ = compose(core_->prefix, std::move(what));
-  what_.line.takes_accept = !is_one_way;
-  what_.line.is_one_way = is_one_way;
-  if (plan_.is_idempotent() && what_.call_id.empty()) {
-    drawn_id_ = draw_id(core_->random);
-    has_drawn_id_ = true;
-  }
-}
+      started_(core_->home->now()),
+      plan_(settings_of(*core_, what, started_)),
+      type_(what.type),
+      is_one_way_(is_one_way) {}
 
 planned_call::~planned_call() = default;
 
@@ -68,8 +63,36 @@ protocol::rpc_block planned_call::block(std::uint32_t number, time deadline, tim
   return what_.block(deadline, now);
 }
 
-void planned_call::begin() {
-  const auto now = home().now();
+call_facts planned_call::facts() const {
+  return {.side = call_side::caller,
+          .kind = is_one_way_ ? call_kind::one_way : call_kind::unary,
+          .service = core_->prefix,
+          .endpoint = endpoint_,
+          .key = this,
+          .headers = &headers_,
+          .deadline = plan_.deadline(),
+          .attempts = plan_.attempts()};
+}
+
+void planned_call::begin(detail::request&& what, time now) {
+  const auto& watching = core_->options.interceptors;
+  if (!watching.empty()) {
+    auto first = facts();
+    first.endpoint = what.endpoint;
+    first.headers = first.added = &what.headers;
+    call_view view(first);
+    if (auto why = begin_call(watching, view)) return fail(*std::move(why));
+    is_watched_ = true;
+  }
+  what_ = compose(core_->prefix, std::move(what));
+  endpoint_ = std::move(what.endpoint);
+  headers_ = std::move(what.headers);
+  what_.line.takes_accept = !is_one_way_;
+  what_.line.is_one_way = is_one_way_;
+  if (plan_.is_idempotent() && what_.call_id.empty()) {
+    drawn_id_ = draw_id(core_->random);
+    has_drawn_id_ = true;
+  }
   if (plan_.deadline() <= now) {
     return fail(status::not_run(code::deadline_exceeded, "there was no time left"));
   }
@@ -120,6 +143,10 @@ void planned_call::on_gone(attempt& which) {
 void planned_call::on_answer(attempt& from, std::string_view payload, content_type type) {
   forget(from);
   done_->set(payload, type);
+  if (is_watched_) {
+    end_call(core_->options.interceptors, call_view(facts()), done_->failure(),
+             home().now() - started_);
+  }
   finish();
 }
 
@@ -143,6 +170,9 @@ void planned_call::cancel() {
 
 void planned_call::fail(status why) {
   if (plan_.may_have_run()) why.surely_not_run = false;
+  if (is_watched_) {
+    end_call(core_->options.interceptors, call_view(facts()), why, home().now() - started_);
+  }
   done_->set(std::move(why));
   finish();
 }

@@ -30,7 +30,7 @@ class planned_call final : public client::finished_call, public moved_call {
                     bool is_one_way);
 
   planned_call(std::shared_ptr<stub_core> core,
-               detail::request&& what,
+               const detail::request& what,
                std::unique_ptr<detail::pending_call> done,
                bool is_one_way);
   planned_call(const planned_call&) = delete;
@@ -45,7 +45,7 @@ class planned_call final : public client::finished_call, public moved_call {
   [[nodiscard]] client::driver& home() const noexcept { return *core_->home; }
   [[nodiscard]] time deadline() const noexcept { return plan_.deadline(); }
   [[nodiscard]] content_type type() const noexcept { return type_; }
-  [[nodiscard]] bool is_one_way() const noexcept { return what_.line.is_one_way; }
+  [[nodiscard]] bool is_one_way() const noexcept { return is_one_way_; }
   [[nodiscard]] const std::string& subject() const noexcept { return what_.subject; }
   [[nodiscard]] const std::string& payload() const noexcept { return what_.payload; }
   [[nodiscard]] protocol::rpc_block block(std::uint32_t number, time deadline, time now);
@@ -57,7 +57,7 @@ class planned_call final : public client::finished_call, public moved_call {
   void on_gone(attempt& which);
 
  private:
-  void begin();
+  void begin(detail::request&& what, time now);
   attempt& add(time first);
   void begin_now(attempt& which, time now);
   void forget(attempt& which) noexcept;
@@ -65,17 +65,23 @@ class planned_call final : public client::finished_call, public moved_call {
   void drop_others();
   void fail(status why);
   void finish();
+  [[nodiscard]] call_facts facts() const;
 
   std::unique_ptr<planned_call> self_;
   std::shared_ptr<stub_core> core_;
   std::unique_ptr<detail::pending_call> done_;
   written what_;
+  std::string endpoint_;
+  metadata headers_;
+  time started_;
   call_plan plan_;
   std::array<attempt*, 2> live_{};
   std::optional<client::timed_mux::token> first_;
   std::array<char, 16> drawn_id_{};
   content_type type_;
+  bool is_one_way_;
   bool has_drawn_id_ = false;
+  bool is_watched_ = false;  // by interceptors
 };
 
 }  // namespace nuncio::rpc

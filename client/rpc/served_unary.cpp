@@ -1,3 +1,4 @@
+#include "interception.hpp"
 #include "service_core.hpp"
 
 #include <nuncio/protocol/writer.hpp>
@@ -74,6 +75,32 @@ void served_unary::begin(const message_view& m, const reading& said, content_typ
   takes_accept_ = line.takes_accept && !reply_.empty() && !reply_.starts_with(imported_reply);
   type_ = type;
   headers_ = metadata(said.headers);
+}
+
+call_facts served_unary::facts() {
+  return {.side = call_side::service,
+          .kind = reply_.empty() ? call_kind::one_way : call_kind::unary,
+          .service = home_->options().name,
+          .endpoint = endpoint_->stats.name,
+          .key = this,
+          .headers = &headers_,
+          .added = &reply_headers_,
+          .served = this,
+          .deadline = deadline_,
+          .attempts = attempt_};
+}
+
+bool served_unary::is_let_in() {
+  const auto& watching = home_->options().interceptors;
+  if (watching.empty()) return true;
+  call_view view(facts());
+  auto refusal = begin_call(watching, view);
+  if (refusal) {
+    fail(*std::move(refusal));
+    return false;
+  }
+  is_watched_ = true;
+  return true;
 }
 
 void served_unary::watch(time now) {
@@ -158,8 +185,8 @@ void served_unary::succeed(std::string_view payload, content_type type) {
   // Otherwise it is that of the request.
   if (type != type_) block.add("Content-Type", to_string(type));
   block.add_lines(reply_headers_.lines());
-  reply(block.finish(), payload);
-  finish();
+  const auto kept = reply(block.finish(), payload);
+  finish(kept ? &*kept : nullptr);
 }
 
 void served_unary::fail(status why) {
@@ -168,9 +195,9 @@ void served_unary::fail(status why) {
   if (!reply_.empty() && !is_cancelled_) {
     auto block = home_->failure(why);
     block.add_lines(reply_headers_.lines());
-    reply(block.finish(), why.details);
+    static_cast<void>(reply(block.finish(), why.details));
   }
-  finish();
+  finish(&why);
 }
 
 void served_unary::fail_unexpectedly(std::string_view text) {
@@ -179,30 +206,36 @@ void served_unary::fail_unexpectedly(std::string_view text) {
   fail(status(code::internal, "the service failed, incident " + incident));
 }
 
-void served_unary::reply(std::string_view header_block, std::string_view payload) {
+std::optional<status> served_unary::reply(std::string_view header_block, std::string_view payload) {
   auto& driver = home_->home();
   const message_view m{.subject = reply_, .header_block = header_block, .payload = payload};
   const auto error = driver.publish(m);
-  if (!error || error == client::errc::closed) return;
+  if (!error || error == client::errc::closed) return std::nullopt;
   if (error == client::errc::buffer_full) {
     // Later: an answer isn't dropped.
     driver.publish_later(
         client::message(m),
         {client::connection::handler([](boost::system::error_code) {}), driver.get_executor()});
-    return;
+    return std::nullopt;
   }
   auto why = status_of(error, driver);
   why.surely_not_run = false;
   endpoint_->note_failure(why);
-  auto block = home_->failure(std::move(why));
+  auto block = home_->failure(why);
   [[maybe_unused]] const auto lost =
       driver.publish({.subject = reply_, .header_block = block.finish()});
+  return why;
 }
 
-void served_unary::finish() {
+void served_unary::finish(const status* failure) {
   is_over_ = true;
   auto& stats = endpoint_->stats;
-  stats.processing_time += std::chrono::steady_clock::now() - started_;
+  const auto took = std::chrono::steady_clock::now() - started_;
+  stats.processing_time += took;
+  if (is_watched_) {
+    end_call(home_->options().interceptors, call_view(facts()),
+             failure != nullptr ? *failure : status(), took);
+  }
   --endpoint_->running;
   running_call::unlink();
   home_->release(reply_);

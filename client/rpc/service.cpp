@@ -1,3 +1,4 @@
+#include "interception.hpp"
 #include "service_core.hpp"
 
 #include <nuncio/protocol/nuid.hpp>
@@ -137,6 +138,7 @@ void service_core::on_request(const std::shared_ptr<endpoint_state>& endpoint,
   }
   const auto call = std::make_shared<served_unary>(shared_from_this(), endpoint);
   call->begin(m, said, *type, now);
+  if (!call->is_let_in()) return;
   endpoint->handler->run(call, m.payload);
   if (!call->is_over()) call->watch(now);
 }
@@ -146,6 +148,20 @@ void service_core::refuse(endpoint_state& endpoint,
                           const reading& said,
                           status why) {
   endpoint.note_failure(why);
+  if (!options_.interceptors.empty()) {
+    const metadata headers(said.headers);
+    call_view view(
+        {.side = call_side::service,
+         .kind = said.line.is_one_way || m.reply.empty() ? call_kind::one_way : call_kind::unary,
+         .service = identity_.name,
+         .endpoint = endpoint.stats.name,
+         .key = &endpoint,
+         .headers = &headers,
+         .attempts = said.line.attempt});
+    if (!begin_call(options_.interceptors, view)) {
+      end_call(options_.interceptors, view, why, {});
+    }
+  }
   if (m.reply.empty() || said.line.is_one_way) return;
   auto block = failure(std::move(why));
   [[maybe_unused]] const auto lost =

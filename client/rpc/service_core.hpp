@@ -65,6 +65,8 @@ class served_unary final : public detail::served_call,
 
   /// `type` is that of the payload.
   void begin(const message_view& m, const reading& said, content_type type, time now);
+  /// False: an interceptor has refused it, and it is over.
+  bool is_let_in();
   /// Its handler still runs: the deadline and the caller's control begin to matter.
   void watch(time now);
   [[nodiscard]] bool is_over() const noexcept { return is_over_; }
@@ -83,8 +85,10 @@ class served_unary final : public detail::served_call,
 
  private:
   void fail_unexpectedly(std::string_view text) override;
-  void reply(std::string_view header_block, std::string_view payload);
-  void finish();
+  /// What kept the reply from being sent.
+  std::optional<status> reply(std::string_view header_block, std::string_view payload);
+  void finish(const status* failure = nullptr);
+  [[nodiscard]] call_facts facts();
   void accept(time now);
   [[nodiscard]] std::optional<time> next_time() const;
 
@@ -97,6 +101,7 @@ class served_unary final : public detail::served_call,
   bool takes_accept_ = false;
   bool is_accepted_ = false;
   bool is_over_ = false;
+  bool is_watched_ = false;  // by interceptors
 };
 
 /// A service as its connection holds it.

@@ -1,3 +1,4 @@
+#include "interception.hpp"
 #include "planned_call.hpp"
 #include "stub_core.hpp"
 
@@ -64,11 +65,25 @@ void stub::start_call(const std::shared_ptr<stub_core>& core,
 status stub::send_now(detail::request what) const {
   const auto now = steady_clock::now();
   const auto deadline = core_->deadline_of(what, now);
+  const auto& watching = core_->options.interceptors;
+  const auto endpoint = what.endpoint;
+  call_view view({.side = call_side::caller,
+                  .kind = call_kind::one_way,
+                  .service = core_->prefix,
+                  .endpoint = endpoint,
+                  .key = &what,
+                  .headers = &what.headers,
+                  .added = &what.headers,
+                  .deadline = deadline,
+                  .attempts = 1});
+  if (auto why = begin_call(watching, view)) return *std::move(why);
   const auto text = compose(core_->prefix, std::move(what));
   auto block = text.block(deadline, now);
   const auto error = core_->home->publish(
       {.subject = text.subject, .header_block = block.finish(), .payload = text.payload});
-  return error ? status_of(error, *core_->home) : status();
+  auto how = error ? status_of(error, *core_->home) : status();
+  end_call(watching, view, how, steady_clock::now() - now);
+  return how;
 }
 
 }  // namespace nuncio::rpc

@@ -4,6 +4,7 @@
 #include <nuncio/protocol/service.hpp>
 #include <nuncio/rpc/codec_msgpack.hpp>
 #include <nuncio/rpc/handler.hpp>
+#include <nuncio/rpc/interceptor.hpp>
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/async_result.hpp>
@@ -37,6 +38,8 @@ struct service_options {
   std::chrono::milliseconds accept_after{20};
   /// Gets a line when a handler throws what isn't meant for callers; std::clog unless set.
   std::function<void(std::string_view)> log;
+  /// They are told of every request; see interceptor.hpp.
+  interceptor_list interceptors;
 };
 
 struct endpoint_options {

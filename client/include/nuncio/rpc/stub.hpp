@@ -3,6 +3,7 @@
 #include <nuncio/client/connection.hpp>
 #include <nuncio/rpc/call_options.hpp>
 #include <nuncio/rpc/codec_msgpack.hpp>
+#include <nuncio/rpc/interceptor.hpp>
 #include <nuncio/rpc/policies.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -57,6 +58,8 @@ class pending_call {
   /// Takes what there is to be had from the reply, which is gone afterwards.
   virtual void set(status failure) = 0;
   virtual void set(std::string_view payload, content_type type) = 0;
+  /// Why there is no reply; ok if there is one.
+  [[nodiscard]] virtual status failure() const { return {}; }
   /// Tells.
   virtual void complete() = 0;
   [[nodiscard]] virtual boost::asio::cancellation_slot slot() const noexcept = 0;
@@ -79,6 +82,7 @@ class typed_call final : public pending_call {
       result_ = *std::move(reply);
     }
   }
+  [[nodiscard]] status failure() const override { return result_.error(); }
   void complete() override {
     if (auto held = slot(); held.is_connected()) held.clear();
     const auto executor = work_.get_executor();
@@ -121,6 +125,8 @@ struct stub_options {
   /// Makes a second attempt at idempotent calls that have no answer after this. The first answer
   /// wins, and the other attempt is cancelled.
   std::optional<std::chrono::nanoseconds> hedge_after;
+  /// They are told of every call; see interceptor.hpp.
+  interceptor_list interceptors;
 };
 
 /// The caller's side of a service.

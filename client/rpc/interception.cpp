@@ -1,0 +1,68 @@
+#include "interception.hpp"
+
+#include <cstddef>
+#include <exception>
+
+namespace nuncio::rpc {
+namespace {
+
+void start(interceptor& by, call_view& call) {
+  try {
+    by.on_start(call);
+  } catch (const error& why) {
+    call.refuse(why.status());
+  } catch (const std::exception&) {
+    call.refuse({code::internal, "an interceptor failed"});
+  }
+}
+
+void end_first(std::size_t count,
+               const interceptor_list& all,
+               const call_view& call,
+               const status& how,
+               std::chrono::nanoseconds took) noexcept {
+  while (count > 0) all[--count]->on_end(call, how, took);
+}
+
+}  // namespace
+
+std::string_view to_string(call_side side) noexcept {
+  return side == call_side::caller ? "caller" : "service";
+}
+
+std::string_view to_string(call_kind kind) noexcept {
+  switch (kind) {
+    case call_kind::unary:
+      return "unary";
+    case call_kind::one_way:
+      return "one_way";
+    case call_kind::server_stream:
+      return "server_stream";
+    case call_kind::client_stream:
+      return "client_stream";
+    case call_kind::bidi_stream:
+      return "bidi_stream";
+  }
+  return "unknown";
+}
+
+std::optional<status> begin_call(const interceptor_list& all, call_view& call) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    start(*all[i], call);
+    if (!call.refusal()) continue;
+    auto why = *call.refusal();
+    why.surely_not_run = true;
+    end_first(i + 1, all, call, why, {});
+    return why;
+  }
+  return std::nullopt;
+}
+
+void end_call(const interceptor_list& all,
+              const call_view& call,
+              const status& how,
+              std::chrono::nanoseconds took) noexcept {
+  end_first(all.size(), all, call, how, took);
+}
+
+}  // namespace nuncio::rpc
