@@ -8,6 +8,7 @@
 #include <boost/asio/dispatch.hpp>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace nuncio::rpc {
@@ -16,6 +17,26 @@ namespace {
 namespace asio = boost::asio;
 using detail::pending_call;
 using steady_clock = std::chrono::steady_clock;
+
+// What the call says of its trace: the next span of the call that is served, or a new trace. What
+// the user says himself is left alone.
+void add_trace(metadata& headers, const context* parent, new_traces wanted) {
+  if (parent == nullptr && wanted == new_traces::none) return;
+  auto trace = parent != nullptr ? parent->trace() : trace_context();
+  if (!trace.parent && wanted != new_traces::none) {
+    trace.parent.emplace();
+    client::draw_random(std::as_writable_bytes(std::span(trace.parent->trace_id)));
+    if (wanted == new_traces::sampled) trace.parent->flags = trace_parent::sampled;
+  }
+  if (trace.empty()) return;
+  const auto own = read_trace(headers);
+  if (trace.parent && !own.parent) {
+    client::draw_random(std::as_writable_bytes(std::span(trace.parent->span_id)));
+    headers.add("traceparent", to_traceparent(*trace.parent));
+    if (!trace.state.empty()) headers.add("tracestate", trace.state);
+  }
+  if (!trace.baggage.empty() && own.baggage.empty()) headers.add("baggage", trace.baggage);
+}
 
 }  // namespace
 
@@ -36,7 +57,7 @@ asio::any_io_executor stub::executor_of(const stub_core& core) {
 }
 
 // What the options point to may be gone when the call is made.
-void stub::keep(detail::request& out, const call_options& options) {
+void stub::keep(detail::request& out, const call_options& options) const {
   out.timeout = options.timeout;
   out.is_idempotent = options.idempotent;
   out.id = options.id;
@@ -48,6 +69,7 @@ void stub::keep(detail::request& out, const call_options& options) {
     out.deadline = options.parent->deadline();
     out.priority = options.parent->priority();
   }
+  add_trace(out.headers, options.parent, core_->options.new_traces);
   out.priority = std::min<std::uint8_t>(options.priority.value_or(out.priority), 3);
 }
 

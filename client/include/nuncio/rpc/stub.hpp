@@ -5,6 +5,7 @@
 #include <nuncio/rpc/codec_msgpack.hpp>
 #include <nuncio/rpc/interceptor.hpp>
 #include <nuncio/rpc/policies.hpp>
+#include <nuncio/rpc/trace.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -127,6 +128,8 @@ struct stub_options {
   std::optional<std::chrono::nanoseconds> hedge_after;
   /// They are told of every call; see interceptor.hpp.
   interceptor_list interceptors;
+  /// Calls without a `parent` begin a trace (W3C Trace Context); those with one go on with its own.
+  rpc::new_traces new_traces = rpc::new_traces::none;
 };
 
 /// The caller's side of a service.
@@ -220,7 +223,7 @@ class stub {
     co_return std::move(out).value();
   }
 
-  static void keep(detail::request& out, const call_options& options);
+  void keep(detail::request& out, const call_options& options) const;
   [[nodiscard]] status send_now(detail::request what) const;
   static boost::asio::any_io_executor executor_of(const stub_core& core);
   static void start_call(const std::shared_ptr<stub_core>& core,
