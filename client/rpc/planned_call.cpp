@@ -96,6 +96,7 @@ void planned_call::begin(detail::request&& what, time now) {
   if (plan_.deadline() <= now) {
     return fail(status::not_run(code::deadline_exceeded, "there was no time left"));
   }
+  if (!admit(now)) return;
   core_->budget.note_call(now);
   auto& first = add(plan_.attempt_deadline(now));
   first_ = first.token();
@@ -103,6 +104,19 @@ void planned_call::begin(detail::request&& what, time now) {
   const auto hedge_at = plan_.hedge_at(now);
   begin_now(first, now);
   if (self_ && hedge_at) add(*hedge_at);
+}
+
+bool planned_call::admit(time now) {
+  circuit_ = is_one_way_ ? nullptr : core_->circuit_of(endpoint_);
+  if (circuit_ == nullptr) return true;
+  ticket_ = circuit_->admit(now);
+  if (ticket_.how != circuit_breaker::admission::refused) return true;
+  auto why = status::not_run(code::unavailable, "too many calls have failed", "circuit-open");
+  if (circuit_->open_until() > now) {
+    why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(circuit_->open_until() - now);
+  }
+  fail(std::move(why));
+  return false;
 }
 
 attempt& planned_call::add(time first) {
@@ -143,10 +157,7 @@ void planned_call::on_gone(attempt& which) {
 void planned_call::on_answer(attempt& from, std::string_view payload, content_type type) {
   forget(from);
   done_->set(payload, type);
-  if (is_watched_) {
-    end_call(core_->options.interceptors, call_view(facts()), done_->failure(),
-             home().now() - started_);
-  }
+  if (is_watched_ || circuit_ != nullptr) note_end(done_->failure());
   finish();
 }
 
@@ -170,11 +181,21 @@ void planned_call::cancel() {
 
 void planned_call::fail(status why) {
   if (plan_.may_have_run()) why.surely_not_run = false;
-  if (is_watched_) {
-    end_call(core_->options.interceptors, call_view(facts()), why, home().now() - started_);
+  note_end(why);
+  if (!is_one_way_ && is_breaking(why) && !core_->fallbacks.empty()) {
+    const auto at = core_->fallbacks.find(endpoint_);
+    if (at != core_->fallbacks.end() && done_->fall_back(*at->second, why)) return finish();
   }
   done_->set(std::move(why));
   finish();
+}
+
+void planned_call::note_end(const status& how) {
+  const auto now = home().now();
+  if (circuit_ != nullptr) circuit_->note(ticket_, how, now);
+  if (is_watched_) {
+    end_call(core_->options.interceptors, call_view(facts()), how, now - started_);
+  }
 }
 
 void planned_call::drop_others() {

@@ -63,7 +63,9 @@ class planned_call final : public client::finished_call, public moved_call {
   void forget(attempt& which) noexcept;
   /// All attempts but the one that has just been forgotten.
   void drop_others();
+  bool admit(time now);
   void fail(status why);
+  void note_end(const status& how);
   void finish();
   [[nodiscard]] call_facts facts() const;
 
@@ -74,6 +76,8 @@ class planned_call final : public client::finished_call, public moved_call {
   std::string endpoint_;
   metadata headers_;
   time started_;
+  circuit_breaker* circuit_ = nullptr;
+  circuit_breaker::ticket ticket_;
   call_plan plan_;
   std::array<attempt*, 2> live_{};
   std::optional<client::timed_mux::token> first_;

@@ -18,6 +18,8 @@ namespace asio = boost::asio;
 using detail::pending_call;
 using steady_clock = std::chrono::steady_clock;
 
+constexpr std::size_t max_circuits = 1024;
+
 // What the call says of its trace: the next span of the call that is served, or a new trace. What
 // the user says himself is left alone.
 void add_trace(metadata& headers, const context* parent, new_traces wanted) {
@@ -47,6 +49,15 @@ steady_clock::time_point stub_core::deadline_of(const detail::request& what,
   const auto bounded = std::min<std::chrono::nanoseconds>(timeout, std::chrono::hours(24 * 365));
   const auto own = now + std::chrono::duration_cast<steady_clock::duration>(bounded);
   return std::min(own, what.deadline.value_or(own));
+}
+
+circuit_breaker* stub_core::circuit_of(const std::string& endpoint) {
+  if (!options.circuit_breaker) return nullptr;
+  const auto at = circuits_.find(endpoint);
+  if (at != circuits_.end()) return &at->second;
+  // Names that are made up for each call have no history that could tell anything.
+  if (circuits_.size() >= max_circuits) return nullptr;
+  return &circuits_.try_emplace(endpoint, *options.circuit_breaker).first->second;
 }
 
 stub::stub(client::connection& connection, std::string service, const stub_options& set)
@@ -82,6 +93,13 @@ void stub::start_call(const std::shared_ptr<stub_core>& core,
       executor, [core, what = std::move(what), call = std::move(call), is_one_way]() mutable {
         planned_call::start(std::move(core), std::move(what), std::move(call), is_one_way);
       });
+}
+
+void stub::set_fallback(std::string endpoint, std::shared_ptr<const detail::fallback> by) {
+  asio::dispatch(core_->home->get_executor(),
+                 [core = core_, endpoint = std::move(endpoint), by = std::move(by)] {
+                   core->fallbacks.insert_or_assign(endpoint, by);
+                 });
 }
 
 status stub::send_now(detail::request what) const {

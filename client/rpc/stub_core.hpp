@@ -1,5 +1,6 @@
 #pragma once
 
+#include "circuit_breaker.hpp"
 #include "random_stock.hpp"
 #include "retry_budget.hpp"
 #include "runtime.hpp"
@@ -7,6 +8,7 @@
 #include <nuncio/rpc/stub.hpp>
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -25,11 +27,18 @@ class stub_core {
   [[nodiscard]] std::chrono::steady_clock::time_point deadline_of(
       const detail::request& what, std::chrono::steady_clock::time_point now) const;
 
+  /// Null if there is none. Lifetime: that of this.
+  [[nodiscard]] circuit_breaker* circuit_of(const std::string& endpoint);
+
   const std::shared_ptr<client::driver> home;
   const std::string prefix;
   const stub_options options;
   retry_budget budget;
   random_stock random;
+  std::map<std::string, std::shared_ptr<const detail::fallback>> fallbacks;  // by endpoint
+
+ private:
+  std::map<std::string, circuit_breaker> circuits_;  // by endpoint
 };
 
 }  // namespace nuncio::rpc

@@ -35,4 +35,18 @@ struct retry_budget_options {
   std::uint32_t per_second = 10;  ///< averaged over ten seconds
 };
 
+/// When calls of an endpoint aren't made any more because too many have failed. Failures are
+/// UNAVAILABLE, INTERNAL, DEADLINE_EXCEEDED and RESOURCE_EXHAUSTED, as the user sees the call:
+/// after all attempts. What is a caller's mistake, or cancelled, isn't.
+///
+/// An open circuit fails calls at once: UNAVAILABLE, surely not run, reason `circuit-open`. After a
+/// while it lets a few through, and closes when all of them succeed.
+struct circuit_breaker_options {
+  std::uint32_t percent = 50;       ///< of the calls in the window that fail open it
+  std::uint32_t min_calls = 20;     ///< in the window; fewer never open it
+  std::chrono::seconds window{10};  ///< at least 1
+  std::chrono::milliseconds open_for{5000};
+  std::uint32_t probes = 1;  ///< that are let through then, at least 1
+};
+
 }  // namespace nuncio::rpc

@@ -18,6 +18,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +51,33 @@ struct request {
   std::optional<std::chrono::nanoseconds> hedge_after;
 };
 
+/// What a stub gives instead of a reply; see stub::fallback().
+class fallback {
+ public:
+  fallback() = default;
+  fallback(const fallback&) = delete;
+  fallback& operator=(const fallback&) = delete;
+  virtual ~fallback() = default;
+};
+
+template <class Reply>
+class typed_fallback final : public fallback {
+ public:
+  explicit typed_fallback(std::function<result<Reply>(const status&)> f) : f_(std::move(f)) {}
+  [[nodiscard]] result<Reply> operator()(const status& why) const {
+    try {
+      return f_(why);
+    } catch (const error& other) {
+      return other.status();
+    } catch (const std::exception& other) {
+      return status(code::internal, std::string("the fallback failed: ") + other.what());
+    }
+  }
+
+ private:
+  std::function<result<Reply>(const status&)> f_;
+};
+
 /// A call on its way: how its end gets to whoever made it.
 class pending_call {
  public:
@@ -61,6 +90,8 @@ class pending_call {
   virtual void set(std::string_view payload, content_type type) = 0;
   /// Why there is no reply; ok if there is one.
   [[nodiscard]] virtual status failure() const { return {}; }
+  /// Takes what `by` gives for a failure; false if it is for another type of replies.
+  virtual bool fall_back(const fallback& /*by*/, const status& /*why*/) { return false; }
   /// Tells.
   virtual void complete() = 0;
   [[nodiscard]] virtual boost::asio::cancellation_slot slot() const noexcept = 0;
@@ -84,6 +115,11 @@ class typed_call final : public pending_call {
     }
   }
   [[nodiscard]] status failure() const override { return result_.error(); }
+  bool fall_back(const fallback& by, const status& why) override {
+    const auto* const typed = dynamic_cast<const typed_fallback<Reply>*>(&by);
+    if (typed != nullptr) result_ = (*typed)(why);
+    return typed != nullptr;
+  }
   void complete() override {
     if (auto held = slot(); held.is_connected()) held.clear();
     const auto executor = work_.get_executor();
@@ -128,6 +164,8 @@ struct stub_options {
   std::optional<std::chrono::nanoseconds> hedge_after;
   /// They are told of every call; see interceptor.hpp.
   interceptor_list interceptors;
+  /// Calls that are likely to fail aren't made; each endpoint has a circuit of its own.
+  std::optional<circuit_breaker_options> circuit_breaker;
   /// Calls without a `parent` begin a trace (W3C Trace Context); those with one go on with its own.
   rpc::new_traces new_traces = rpc::new_traces::none;
 };
@@ -189,6 +227,25 @@ class stub {
     return start<void>(core_, write(endpoint, value, options), std::forward<Token>(token), true);
   }
 
+  /// What calls of `endpoint` that ask for a `Reply` get instead, if they fail with what a circuit
+  /// breaker counts; `f(const status&)` returns a Reply or a result<Reply>, and throws rpc::error.
+  /// One for each endpoint; the last one counts, for this stub and its copies, from now on.
+  ///
+  /// Interceptors are told of the failure nevertheless.
+  /// Thread: any; `f` is called on the connection's executor.
+  template <class Reply, class F>
+  void fallback(std::string_view endpoint, F f) {
+    set_fallback(std::string(endpoint), std::make_shared<detail::typed_fallback<Reply>>(
+                                            [f = std::move(f)](const status& why) -> result<Reply> {
+                                              if constexpr (std::is_void_v<decltype(f(why))>) {
+                                                f(why);
+                                                return {};
+                                              } else {
+                                                return f(why);
+                                              }
+                                            }));
+  }
+
  private:
   template <class Request>
   [[nodiscard]] detail::request write(std::string_view endpoint,
@@ -225,6 +282,7 @@ class stub {
 
   void keep(detail::request& out, const call_options& options) const;
   [[nodiscard]] status send_now(detail::request what) const;
+  void set_fallback(std::string endpoint, std::shared_ptr<const detail::fallback> by);
   static boost::asio::any_io_executor executor_of(const stub_core& core);
   static void start_call(const std::shared_ptr<stub_core>& core,
                          detail::request what,
