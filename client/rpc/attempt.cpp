@@ -186,7 +186,8 @@ void attempt::on_lost(std::string& farewell) {
 }
 
 void attempt::on_opened() {
-  if (!write(home_.home().now())) remove();
+  const auto now = home_.home().now();
+  if (!(has_begun() ? write(now) : of_->on_found(*this, now))) remove();
 }
 
 }  // namespace nuncio::rpc

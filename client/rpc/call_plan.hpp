@@ -31,6 +31,11 @@ class call_plan {
     ++in_flight_;
     return ++attempts_;
   }
+  /// The attempt that has begun last reached nobody, and doesn't count.
+  void take_back() noexcept {
+    --in_flight_;
+    --attempts_;
+  }
   /// When an attempt that begins now is given up.
   [[nodiscard]] time attempt_deadline(time now) const noexcept;
   /// When a second attempt may be made beside the first, which begins now; nothing: never.

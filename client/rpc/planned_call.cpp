@@ -8,6 +8,9 @@
 namespace nuncio::rpc {
 namespace {
 
+// In a call: subjects may come and go.
+constexpr std::uint8_t max_look_ups = 3;
+
 constexpr std::string_view id_digits =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 
@@ -97,6 +100,7 @@ void planned_call::begin(detail::request&& what, time now) {
     return fail(status::not_run(code::deadline_exceeded, "there was no time left"));
   }
   if (!admit(now)) return;
+  if (const auto found = core_->subjects->find(endpoint_)) what_.subject = *found;
   core_->budget.note_call(now);
   auto& first = add(plan_.attempt_deadline(now));
   first_ = first.token();
@@ -136,6 +140,11 @@ void planned_call::begin_now(attempt& which, time now) {
 }
 
 std::optional<planned_call::time> planned_call::on_due(attempt& which, time now) {
+  if (now >= plan_.deadline()) {
+    forget(which);
+    fail(status::not_run(code::deadline_exceeded, "there was no answer as to who serves it"));
+    return std::nullopt;
+  }
   const bool is_hedge = live_[0] != nullptr && live_[1] != nullptr;
   if (is_hedge && !plan_.may_hedge(now, core_->budget)) {
     forget(which);
@@ -166,13 +175,61 @@ void planned_call::on_failure(attempt& from, status why, bool timed_out) {
   forget(from);
   if (!has_begun || home().is_closed()) return fail(std::move(why));
   const auto now = home().now();
+  if (can_look_up(why)) {
+    plan_.take_back();
+    return look_up_instead(now);
+  }
+  judge(std::move(why), timed_out, now);
+}
+
+void planned_call::judge(status why, bool timed_out, time now) {
+  if (home().is_closed()) return fail(std::move(why));
   const auto next =
       plan_.on_failure(why, timed_out, now, core_->budget, core_->random.draw<std::uint32_t>());
   if (next.what == call_plan::verdict::give_up) return fail(std::move(why));
   if (first_) runtime::of(home()).note_moved(*first_, *this);
   if (next.what != call_plan::verdict::retry) return;
   drop_others();  // a hedge that waits for its time
+  looked_up_ = 0;
+  choose_subject();
   add(next.at);
+}
+
+void planned_call::choose_subject() {
+  if (const auto found = core_->subjects->find(endpoint_)) {
+    what_.subject = *found;
+  } else {
+    what_.subject = core_->prefix + '.' + endpoint_;
+  }
+}
+
+// Anything else that waits or runs goes its own way.
+bool planned_call::can_look_up(const status& why) const noexcept {
+  return core_->options.look_up && looked_up_ < max_look_ups && why.surely_not_run &&
+         why.reason == "no-responders" && why.instance.empty() && live_[0] == nullptr &&
+         live_[1] == nullptr;
+}
+
+void planned_call::look_up_instead(time now) {
+  ++looked_up_;
+  has_asked_ = false;
+  if (first_) runtime::of(home()).note_moved(*first_, *this);
+  auto& next = add(plan_.deadline());
+  const auto token = next.token();
+  if (!on_found(next, now)) static_cast<void>(home().calls().remove(token));
+}
+
+std::optional<planned_call::time> planned_call::on_found(attempt& which, time now) {
+  auto& subjects = *core_->subjects;
+  if (const auto other = subjects.find_instead(endpoint_, what_.subject)) {
+    what_.subject = *other;
+    return which.begin(plan_.begin(), plan_.attempt_deadline(now), now);
+  }
+  if (subjects.wait(which, !std::exchange(has_asked_, true), now)) return plan_.deadline();
+  forget(which);
+  plan_.begin();
+  judge(nobody(), false, now);
+  return std::nullopt;
 }
 
 void planned_call::cancel() {

@@ -51,12 +51,18 @@ class planned_call final : public client::finished_call, public moved_call {
   [[nodiscard]] protocol::rpc_block block(std::uint32_t number, time deadline, time now);
   /// The time of one that hasn't begun has come.
   std::optional<time> on_due(attempt& which, time now);
+  /// There is something new to be known of where to send one that hasn't begun.
+  std::optional<time> on_found(attempt& which, time now);
   void on_answer(attempt& from, std::string_view payload, content_type type);
   void on_failure(attempt& from, status why, bool timed_out);
   /// It is destroyed and hasn't said how it ended.
   void on_gone(attempt& which);
 
  private:
+  [[nodiscard]] bool can_look_up(const status& why) const noexcept;
+  void look_up_instead(time now);
+  void choose_subject();
+  void judge(status why, bool timed_out, time now);
   void begin(detail::request&& what, time now);
   attempt& add(time first);
   void begin_now(attempt& which, time now);
@@ -83,6 +89,8 @@ class planned_call final : public client::finished_call, public moved_call {
   std::optional<client::timed_mux::token> first_;
   std::array<char, 16> drawn_id_{};
   content_type type_;
+  std::uint8_t looked_up_ = 0;  // since the plan has begun an attempt
+  bool has_asked_ = false;
   bool is_one_way_;
   bool has_drawn_id_ = false;
   bool is_watched_ = false;  // by interceptors

@@ -32,7 +32,7 @@ class bound_call : public boost::intrusive::list_base_hook<
   ~bound_call() = default;
 };
 
-/// A call that is written once there is a connection.
+/// A call that waits for something: for a connection, or to hear where its service listens.
 class waiting_call : public boost::intrusive::list_base_hook<
                          boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:

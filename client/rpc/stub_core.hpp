@@ -1,6 +1,7 @@
 #pragma once
 
 #include "circuit_breaker.hpp"
+#include "look_up.hpp"
 #include "random_stock.hpp"
 #include "retry_budget.hpp"
 #include "runtime.hpp"
@@ -21,7 +22,11 @@ namespace nuncio::rpc {
 class stub_core {
  public:
   stub_core(std::shared_ptr<client::driver> by, std::string service, const stub_options& set)
-      : home(std::move(by)), prefix(std::move(service)), options(set), budget(set.retry_budget) {}
+      : home(std::move(by)),
+        prefix(std::move(service)),
+        options(set),
+        subjects(std::make_shared<look_up>(*home, prefix)),
+        budget(set.retry_budget) {}
 
   /// When a call that is made now is given up.
   [[nodiscard]] std::chrono::steady_clock::time_point deadline_of(
@@ -33,6 +38,7 @@ class stub_core {
   const std::shared_ptr<client::driver> home;
   const std::string prefix;
   const stub_options options;
+  const std::shared_ptr<look_up> subjects;  // an answer that is on its way needs it, too
   retry_budget budget;
   random_stock random;
   std::map<std::string, std::shared_ptr<const detail::fallback>> fallbacks;  // by endpoint

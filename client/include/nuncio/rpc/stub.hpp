@@ -164,6 +164,10 @@ struct stub_options {
   std::optional<std::chrono::nanoseconds> hedge_after;
   /// They are told of every call; see interceptor.hpp.
   interceptor_list interceptors;
+  /// If nobody listens on `<service>.<endpoint>`, the service's instances are asked where they do,
+  /// by their answers to `$SRV.INFO.<service>`. Not by send(), which never hears that nobody
+  /// listens.
+  bool look_up = true;
   /// Calls that are likely to fail aren't made; each endpoint has a circuit of its own.
   std::optional<circuit_breaker_options> circuit_breaker;
   /// Calls without a `parent` begin a trace (W3C Trace Context); those with one go on with its own.
