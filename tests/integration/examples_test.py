@@ -24,6 +24,25 @@ def run(name, *arguments):
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
+class EchoService:
+    """Our service of that name, until the end of the block, and that it ends as it should."""
+
+    def __init__(self, server):
+        self.command = [pathlib.Path(FOLDER) / "echo_service", server.url]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        assert self.process.stdout.readline() == b"ready\n"
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            assert self.process.wait(10) == 0
+        finally:
+            self.process.kill()
+            self.process.communicate()
+
+
 class ExamplesTest(unittest.TestCase):
     def test_hello(self):
         with ServerProcess(SERVER) as server:
@@ -34,21 +53,22 @@ class ExamplesTest(unittest.TestCase):
         with ServerProcess(SERVER) as server:
             nobody = "UNAVAILABLE: nobody serves this endpoint [no-responders]\n"
             self.assertEqual(run("echo_caller", server.url), (0, nobody, ""))
-            service = subprocess.Popen([pathlib.Path(FOLDER) / "echo_service", server.url], stdout=subprocess.PIPE)
-            try:
-                self.assertEqual(service.stdout.readline(), b"ready\n")
+            with EchoService(server):
                 self.assertEqual(run("echo_caller", server.url), (0, "hello\n", ""))
                 self.assertEqual(run("echo_caller", server.url, ""), (0, "INVALID_ARGUMENT: say something\n", ""))
-                service.terminate()
-                self.assertEqual(service.wait(10), 0)
-            finally:
-                service.kill()
-                service.communicate()
             self.assertEqual(run("echo_caller", server.url), (0, nobody, ""))
+
+    def test_careful_caller(self):
+        counted = "echo.unary: 1 call\n# HELP nuncio_rpc_calls_total Calls that have ended, by status code.\n"
+        with ServerProcess(SERVER) as server:
+            self.assertEqual(run("careful_caller", server.url), (
+                0, "nothing to be had: no-responders\n" + counted, "unary failed: nobody serves this endpoint\n"))
+            with EchoService(server):
+                self.assertEqual(run("careful_caller", server.url), (0, "hello\n" + counted, ""))
 
     def test_the_pages_quote_what_is_built(self):
         built = "".join(each.read_text() for each in sorted((ROOT / "examples").glob("*.cpp")))
-        for page, expected in (("client.md", 2), ("rpc.md", 2)):
+        for page, expected in (("client.md", 2), ("rpc.md", 10)):
             blocks = re.findall(r"```cpp\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
             self.assertEqual(len(blocks), expected)
             for block in blocks:

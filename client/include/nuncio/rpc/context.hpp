@@ -43,7 +43,8 @@ class context {
   [[nodiscard]] std::uint8_t priority() const noexcept { return priority_; }
   /// 1, and more when the caller tries again.
   [[nodiscard]] std::uint32_t attempt() const noexcept { return attempt_; }
-  /// The same for all attempts of one call; empty unless the caller gave one.
+  /// The same for all attempts of one call; empty unless the call is idempotent or the caller gave
+  /// one.
   [[nodiscard]] std::string_view call_id() const noexcept { return call_id_; }
   /// True once nobody waits for the answer any more: the caller cancelled, is gone, or its time is
   /// up. Operations that the handler awaits end with operation_aborted then.

@@ -179,7 +179,8 @@ struct stub_options {
 ///   rpc::stub calc(connection, "calc");
 ///   int sum = co_await calc.call<int>("add", sum_request{2, 3}, {.timeout = 50ms});
 ///
-/// Nothing is sent before a call. Cheap to copy. The connection must outlive calls.
+/// Nothing is sent before a call. Cheap to copy; copies share what is learnt of the service: budget
+/// of retries, circuits, subjects. The connection must outlive calls.
 /// Thread: any.
 class stub {
  public:
