@@ -18,17 +18,6 @@ bool is_breaking(const status& how) noexcept {
   }
 }
 
-void circuit_breaker::advance(time now) noexcept {
-  using std::chrono::nanoseconds;
-  const nanoseconds window = std::max(set_.window, std::chrono::seconds(1));
-  const auto each = window / static_cast<std::int64_t>(slices);
-  const auto at = std::chrono::duration_cast<nanoseconds>(now.time_since_epoch()) / each;
-  if (at <= newest_) return;
-  if (at - newest_ >= static_cast<std::int64_t>(slices)) window_ = {};
-  newest_ = std::max(newest_, at - static_cast<std::int64_t>(slices));
-  while (newest_ < at) window_[static_cast<std::size_t>(++newest_) % slices] = {};
-}
-
 circuit_breaker::ticket circuit_breaker::admit(time now) noexcept {
   if (state_ == state::closed) return {admission::normal, round_};
   if (state_ == state::open) {
@@ -55,17 +44,12 @@ void circuit_breaker::note(ticket of, const status& ended, time now) noexcept {
 }
 
 void circuit_breaker::count(bool failed, time now) noexcept {
-  advance(now);
-  auto& newest = window_[static_cast<std::size_t>(newest_) % slices];
+  auto& newest = window_.at(now);
   ++newest.calls;
   if (!failed) return;
   ++newest.failures;
-  std::uint64_t calls = 0;
-  std::uint64_t failures = 0;
-  for (const auto& each : window_) {
-    calls += each.calls;
-    failures += each.failures;
-  }
+  const auto calls = window_.sum(&counts::calls);
+  const auto failures = window_.sum(&counts::failures);
   if (calls >= set_.min_calls && failures * 100 >= calls * set_.percent) open(now);
 }
 
@@ -73,12 +57,12 @@ void circuit_breaker::open(time now) noexcept {
   state_ = state::open;
   ++round_;
   until_ = now + set_.open_for;
-  window_ = {};
+  window_.clear();
 }
 
 void circuit_breaker::close() noexcept {
   state_ = state::closed;
-  window_ = {};
+  window_.clear();
 }
 
 }  // namespace nuncio::rpc

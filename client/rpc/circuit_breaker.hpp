@@ -1,11 +1,12 @@
 #pragma once
 
+#include "sliding_window.hpp"
+
 #include <nuncio/rpc/policies.hpp>
 #include <nuncio/rpc/status.hpp>
 
-#include <array>
+#include <algorithm>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 
 namespace nuncio::rpc {
@@ -21,7 +22,8 @@ class circuit_breaker {
  public:
   using time = std::chrono::steady_clock::time_point;
 
-  explicit circuit_breaker(const circuit_breaker_options& set) noexcept : set_(set) {}
+  explicit circuit_breaker(const circuit_breaker_options& set) noexcept
+      : set_(set), window_(std::max(set.window, std::chrono::seconds(1))) {}
 
   enum class admission : std::uint8_t {
     refused,
@@ -47,20 +49,16 @@ class circuit_breaker {
   [[nodiscard]] time open_until() const noexcept { return until_; }
 
  private:
-  struct slice {
+  struct counts {
     std::uint32_t calls = 0;
     std::uint32_t failures = 0;
   };
-  static constexpr std::size_t slices = 10;
-
-  void advance(time now) noexcept;
   void count(bool failed, time now) noexcept;
   void open(time now) noexcept;
   void close() noexcept;
 
   circuit_breaker_options set_;
-  std::array<slice, slices> window_{};
-  std::int64_t newest_ = 0;  // slice of the clock
+  sliding_window<counts> window_;
   time until_;
   std::uint32_t round_ = 0;  // how often it has opened
   std::uint32_t probes_running_ = 0;

@@ -2,29 +2,12 @@
 
 namespace nuncio::rpc {
 
-void retry_budget::advance(time now) noexcept {
-  const auto at = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-  if (at <= newest_) return;
-  if (at - newest_ >= static_cast<std::int64_t>(window)) {
-    seconds_ = {};
-    newest_ = at;
-  }
-  while (newest_ < at) {
-    ++newest_;
-    seconds_[position()] = {};
-  }
-}
-
 bool retry_budget::draw(time now) noexcept {
-  advance(now);
-  std::uint64_t calls = 0;
-  std::uint64_t drawn = 0;
-  for (const auto& each : seconds_) {
-    calls += each.calls;
-    drawn += each.drawn;
-  }
-  if (drawn >= calls * set_.percent / 100 + std::uint64_t{set_.per_second} * window) return false;
-  ++seconds_[position()].drawn;
+  auto& newest = recent_.at(now);
+  const auto share = recent_.sum(&counts::calls) * set_.percent / 100;
+  const auto constant = std::uint64_t{set_.per_second} * std::uint64_t{window.count()};
+  if (recent_.sum(&counts::drawn) >= share + constant) return false;
+  ++newest.drawn;
   return true;
 }
 

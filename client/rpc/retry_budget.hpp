@@ -1,10 +1,10 @@
 #pragma once
 
+#include "sliding_window.hpp"
+
 #include <nuncio/rpc/policies.hpp>
 
-#include <array>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 
 namespace nuncio::rpc {
@@ -18,28 +18,19 @@ class retry_budget {
 
   explicit retry_budget(const retry_budget_options& set) noexcept : set_(set) {}
 
-  void note_call(time now) noexcept {
-    advance(now);
-    ++seconds_[position()].calls;
-  }
+  void note_call(time now) noexcept { ++recent_.at(now).calls; }
   /// Takes a further attempt from the budget; false if there is none left.
   [[nodiscard]] bool draw(time now) noexcept;
 
  private:
-  struct second {
+  struct counts {
     std::uint32_t calls = 0;
     std::uint32_t drawn = 0;
   };
-  static constexpr std::size_t window = 10;
-
-  void advance(time now) noexcept;
-  [[nodiscard]] std::size_t position() const noexcept {
-    return static_cast<std::size_t>(newest_) % window;
-  }
+  static constexpr std::chrono::seconds window{10};
 
   retry_budget_options set_;
-  std::array<second, window> seconds_{};
-  std::int64_t newest_ = 0;  // of the clock
+  sliding_window<counts> recent_{window};
 };
 
 }  // namespace nuncio::rpc
