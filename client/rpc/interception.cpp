@@ -6,13 +6,21 @@
 namespace nuncio::rpc {
 namespace {
 
-void start(interceptor& by, call_view& call) {
+void refuse(call_view& call, std::string_view why, std::string* thrown) {
+  if (thrown != nullptr) *thrown = why;
+  call.refuse({code::internal, thrown != nullptr ? "an interceptor failed"
+                                                 : "an interceptor failed: " + std::string(why)});
+}
+
+void start(interceptor& by, call_view& call, std::string* thrown) {
   try {
     by.on_start(call);
   } catch (const error& why) {
     call.refuse(why.status());
-  } catch (const std::exception&) {
-    call.refuse({code::internal, "an interceptor failed"});
+  } catch (const std::exception& why) {
+    refuse(call, why.what(), thrown);
+  } catch (...) {
+    refuse(call, "something that is no std::exception", thrown);
   }
 }
 
@@ -46,9 +54,11 @@ std::string_view to_string(call_kind kind) noexcept {
   return "unknown";
 }
 
-std::optional<status> begin_call(const interceptor_list& all, call_view& call) {
+std::optional<status> begin_call(const interceptor_list& all,
+                                 call_view& call,
+                                 std::string* thrown) {
   for (std::size_t i = 0; i < all.size(); ++i) {
-    start(*all[i], call);
+    start(*all[i], call, thrown);
     if (!call.refusal()) continue;
     auto why = *call.refusal();
     why.surely_not_run = true;

@@ -94,9 +94,9 @@ bool served_unary::is_let_in() {
   const auto& watching = home_->options().interceptors;
   if (watching.empty()) return true;
   call_view view(facts());
-  auto refusal = begin_call(watching, view);
-  if (refusal) {
-    fail(*std::move(refusal));
+  std::string thrown;
+  if (auto refusal = begin_call(watching, view, &thrown)) {
+    thrown.empty() ? fail(*std::move(refusal)) : fail_unexpectedly(thrown);
     return false;
   }
   is_watched_ = true;

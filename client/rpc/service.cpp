@@ -158,9 +158,11 @@ void service_core::refuse(endpoint_state& endpoint,
          .key = &endpoint,
          .headers = &headers,
          .attempts = said.line.attempt});
-    if (!begin_call(options_.interceptors, view)) {
+    std::string thrown;
+    if (!begin_call(options_.interceptors, view, &thrown)) {
       end_call(options_.interceptors, view, why, {});
     }
+    if (!thrown.empty()) log("an interceptor failed: " + thrown);
   }
   if (m.reply.empty() || said.line.is_one_way) return;
   auto block = failure(std::move(why));

@@ -101,6 +101,8 @@ TEST_CASE("rpc: an interceptor refuses calls before they are sent, or before the
     const auto served = std::make_shared<spy>("served", notes);
     auto set = calc();
     set.interceptors = {served};
+    std::string logged;
+    set.log = [&](std::string_view line) { logged += line; };
     rpc::service service(w.serving, set);
     int runs = 0;
     service.endpoint<sum_request, int>("add", [&](sum_request) { return ++runs; });
@@ -132,6 +134,8 @@ TEST_CASE("rpc: an interceptor refuses calls before they are sent, or before the
     how = co_await status_of(remote.call<int>("add", two_and_three));
     CHECK(how.code == code::internal);
     CHECK(how.text.find("secret") == std::string::npos);
+    CHECK(logged.find("secret") != std::string::npos);
+    CHECK(logged.find(how.text.substr(how.text.rfind(' ') + 1)) != std::string::npos);
     CHECK(runs == 0);
     served->starting = nullptr;
     co_await remote.call<int>("add", two_and_three);

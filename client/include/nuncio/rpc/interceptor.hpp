@@ -105,7 +105,7 @@ class interceptor {
   virtual ~interceptor() = default;
 
   /// A call starts. An rpc::error that it throws refuses the call with its status, anything else
-  /// with INTERNAL.
+  /// with INTERNAL; at a service that is for the log, and the caller gets an incident.
   virtual void on_start(call_view& /*call*/) {}
   /// It has ended, after `took` since its start; `how` may be ok.
   virtual void on_end(const call_view& /*call*/,
