@@ -106,7 +106,7 @@ void driver::retry_publishes() {
 }
 
 timed_mux::token driver::expect(std::unique_ptr<mux_call> call) {
-  if (!has_inbox_) subscribe_inbox();
+  await_answers();
   return calls_->add(std::move(call));
 }
 

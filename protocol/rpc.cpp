@@ -10,6 +10,7 @@
 namespace nuncio::protocol {
 namespace {
 
+constexpr std::size_t usual_size = 120;  // of a block: it is written in one piece of memory
 constexpr std::string_view line_start = "NATS/1.0\r\nNuncio: ";
 
 constexpr std::array<std::string_view, 12> frame_names{"",       "server", "client", "bidi",
@@ -347,7 +348,9 @@ std::optional<rpc_status> read_rpc_failure(const header_view& headers) {
   return out;
 }
 
-rpc_block::rpc_block(const rpc_line& line) : text_(line_start) {
+rpc_block::rpc_block(const rpc_line& line) {
+  text_.reserve(usual_size);
+  text_ = line_start;
   const auto size = text_.size();
   append_rpc_line_value(text_, line);
   if (text_.size() == size) {

@@ -1,5 +1,6 @@
 #include "admitted_call.hpp"
 
+#include "interception.hpp"
 #include "service_core.hpp"
 
 #include <boost/asio/cancellation_type.hpp>
@@ -18,7 +19,10 @@ void detail::served_call::fail(const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
   } catch (const error& why) {
-    fail(why.status());
+    // It may come from a call that the handler made: that one hasn't run, but this one has.
+    auto how = why.status();
+    how.surely_not_run = false;
+    fail(std::move(how));
   } catch (const boost::system::system_error& why) {
     if (is_cancelled() && why.code() == boost::asio::error::operation_aborted) {
       return fail(status(code::cancelled, "the call was cancelled"));
@@ -58,9 +62,40 @@ void admitted_call::begin(const message_view& m, const reading& said, content_ty
   headers_ = metadata(said.headers);
 }
 
-void admitted_call::leave() {
+call_facts admitted_call::facts() {
+  return {.side = call_side::service,
+          .kind = kind_of(endpoint_->kind, reply_.empty()),
+          .service = home_->options().name,
+          .endpoint = endpoint_->stats.name,
+          .key = this,
+          .headers = &headers_,
+          .added = &reply_headers_,
+          .served = this,
+          .deadline = deadline_,
+          .attempts = attempt_};
+}
+
+bool admitted_call::is_let_in() {
+  const auto& watching = home_->options().interceptors;
+  if (watching.empty()) return true;
+  call_view view(facts());
+  std::string thrown;
+  if (auto refusal = begin_call(watching, view, &thrown)) {
+    thrown.empty() ? fail(*std::move(refusal)) : fail_unexpectedly(thrown);
+    return false;
+  }
+  is_watched_ = true;
+  return true;
+}
+
+void admitted_call::leave(const status* failure) {
   is_over_ = true;
-  endpoint_->stats.processing_time += std::chrono::steady_clock::now() - started_;
+  const auto took = std::chrono::steady_clock::now() - started_;
+  endpoint_->stats.processing_time += took;
+  if (is_watched_) {
+    end_call(home_->options().interceptors, call_view(facts()),
+             failure != nullptr ? *failure : status(), took);
+  }
   --endpoint_->running;
   running_call::unlink();
   home_->release(reply_);

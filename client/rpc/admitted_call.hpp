@@ -3,6 +3,7 @@
 #include "runtime.hpp"
 
 #include <nuncio/rpc/handler.hpp>
+#include <nuncio/rpc/interceptor.hpp>
 
 #include <chrono>
 #include <memory>
@@ -34,6 +35,8 @@ class admitted_call : public detail::served_call, public running_call {
   admitted_call(const admitted_call&) = delete;
   admitted_call& operator=(const admitted_call&) = delete;
 
+  /// False: an interceptor has refused it, and it is over.
+  bool is_let_in();
   /// It is answered, or nobody waits for an answer, and it is out of the books.
   [[nodiscard]] bool is_over() const noexcept { return is_over_; }
 
@@ -43,8 +46,8 @@ class admitted_call : public detail::served_call, public running_call {
 
   /// `type` is that of the payload.
   void begin(const message_view& m, const reading& said, content_type type, time now);
-  /// It is over.
-  void leave();
+  /// It is over; `failure` says how, unless it went well.
+  void leave(const status* failure);
   /// The handler has ended, before or after that.
   void note_handler_ended() noexcept { is_running_ = false; }
   /// Fires the handler's cancellation, if it still runs. `self` is this.
@@ -57,12 +60,15 @@ class admitted_call : public detail::served_call, public running_call {
   [[nodiscard]] const std::string& reply() const noexcept { return reply_; }
 
  private:
+  [[nodiscard]] call_facts facts();
+
   std::shared_ptr<service_core> home_;
   std::shared_ptr<endpoint_state> endpoint_;
   std::string reply_;
   time started_;
   bool is_over_ = false;
-  bool is_running_ = true;  // the handler
+  bool is_running_ = true;   // the handler
+  bool is_watched_ = false;  // by interceptors
 };
 
 }  // namespace nuncio::rpc

@@ -1,5 +1,7 @@
 #include "attempt.hpp"
 
+#include "planned_call.hpp"
+
 #include <nuncio/protocol/writer.hpp>
 
 #include <boost/asio/error.hpp>
@@ -20,19 +22,83 @@ status nobody() {
   return status::not_run(code::unavailable, "nobody serves this endpoint", "no-responders");
 }
 
+attempt::attempt(planned_call& of, time first)
+    : mux_call(first), home_(runtime::of(of.home())), of_(&of), deadline_(of.deadline()) {}
+
+attempt::~attempt() {
+  if (of_ != nullptr) of_->on_gone(*this);
+}
+
 attempt::time attempt::next_time(time now) const {
   return control_.empty() ? deadline_ : std::min(deadline_, now + ping_interval);
 }
 
+std::optional<attempt::time> attempt::begin(std::uint32_t number, time deadline, time now) {
+  number_ = number;
+  if (home_.home().is_open() || home_.home().is_closed()) {
+    deadline_ = deadline;
+    return write(now);
+  }
+  home_.wait(*this);
+  return deadline_;
+}
+
+std::optional<attempt::time> attempt::write(time now) {
+  auto& home = home_.home();
+  is_sent_ = true;
+  auto block = of_->block(number_, deadline_, now);
+  const auto reply = home.calls().reply_subject(which_);
+  const auto error = home.publish({.subject = of_->subject(),
+                                   .reply = reply,
+                                   .header_block = block.finish(),
+                                   .payload = of_->payload()});
+  if (error) {
+    end(status_of(error, home));
+    return std::nullopt;
+  }
+  if (of_->is_one_way()) {
+    // The broker says that nobody listens before it answers this.
+    home.flush({client::connection::handler(
+                    [by = home.weak_from_this(), which = which_](boost::system::error_code failed) {
+                      const auto it = by.lock();
+                      const auto gone = it ? it->calls().remove(which) : nullptr;
+                      if (!gone) return;
+                      if (failed) return gone->on_failure(failed);
+                      static_cast<attempt&>(*gone).confirm();
+                    }),
+                home.get_executor()});
+  }
+  return next_time(now);
+}
+
+void attempt::confirm() {
+  if (of_ != nullptr) of_->on_answer(*this, {}, content_type::msgpack);
+}
+
+void attempt::leave() {
+  if (!control_.empty()) home_.cancel(control_);
+  detach();
+}
+
+void attempt::end(status why, bool timed_out) {
+  of_->on_failure(*this, std::move(why), timed_out);
+}
+
+void attempt::remove() {
+  static_cast<void>(home_.home().calls().remove(which_));
+}
+
 void attempt::on_failure(boost::system::error_code why) {
-  if (!call_) return;
-  if (why == boost::asio::error::operation_aborted && !control_.empty()) home_.cancel(control_);
-  end(status_of(why, home_.home()));
+  if (of_ == nullptr) return;
+  if (why == boost::asio::error::operation_aborted) return of_->cancel();
+  auto how = status_of(why, home_.home());
+  how.surely_not_run = !is_sent_;
+  end(std::move(how));
 }
 
 std::optional<attempt::time> attempt::on_answer(const message_view& m, time now) {
   unanswered_ = 0;
-  auto type = type_;
+  auto type = of_->type();
   if (!m.header_block.empty()) {
     if (client::is_no_responders(m)) {
       const bool was_taken = !control_.empty();
@@ -71,7 +137,7 @@ std::optional<attempt::time> attempt::on_answer(const message_view& m, time now)
       type = *known;
     }
   }
-  finish(home_.home(), std::move(call_), m.payload, type);
+  of_->on_answer(*this, m.payload, type);
   return std::nullopt;
 }
 
@@ -89,11 +155,18 @@ std::optional<attempt::time> attempt::accept(std::string_view control, time now)
 }
 
 std::optional<attempt::time> attempt::on_time(time now) {
+  if (number_ == 0) return of_->on_due(*this, now);
   if (now >= deadline_) {
-    end(unsent_ ? status::not_run(code::deadline_exceeded, "there was no connection in time")
-                : status(code::deadline_exceeded, "no answer came in time"));
+    if (is_sent_) {
+      end({code::deadline_exceeded,
+           of_->is_one_way() ? "the broker didn't confirm in time" : "no answer came in time"},
+          true);
+    } else {
+      end(status::not_run(code::deadline_exceeded, "there was no connection in time"), true);
+    }
     return std::nullopt;
   }
+  if (control_.empty()) return deadline_;  // it waited for a connection
   if (unanswered_ >= max_unanswered) {
     home_.cancel(control_);
     end({code::unavailable, "the instance doesn't answer any more", "pings-unanswered"});
@@ -109,21 +182,12 @@ void attempt::on_lost(std::string& farewell) {
   protocol::append_hpub(farewell, control_, {}, block.finish(), {});
   end({code::unavailable, "the connection to the broker was lost", "disconnected"});
   // This goes, too.
-  static_cast<void>(home_.home().calls().remove(which_));
+  remove();
 }
 
 void attempt::on_opened() {
-  const auto what = std::move(unsent_);
   const auto now = home_.home().now();
-  auto block = what->block(deadline_, now);
-  const auto reply = home_.home().calls().reply_subject(which_);
-  const auto error = home_.home().publish({.subject = what->subject,
-                                           .reply = reply,
-                                           .header_block = block.finish(),
-                                           .payload = what->payload});
-  if (!error) return;
-  on_failure(error);
-  static_cast<void>(home_.home().calls().remove(which_));
+  if (!(has_begun() ? write(now) : of_->on_found(*this, now))) remove();
 }
 
 }  // namespace nuncio::rpc

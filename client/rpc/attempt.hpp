@@ -1,27 +1,27 @@
 #pragma once
 
 #include "runtime.hpp"
-#include "written.hpp"
-
-#include <boost/asio/cancellation_signal.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace nuncio::rpc {
 
-/// One attempt at a unary call, in the table of its connection.
+class planned_call;
+
+/// One attempt at a unary or one-way call, in the table of its connection, which owns it. It has a
+/// reply subject of its own.
+///
+/// It ends once, and tells its call; it may also be left by it before.
 class attempt final : public client::mux_call, public bound_call, public waiting_call {
  public:
-  attempt(runtime& home,
-          std::unique_ptr<detail::pending_call> call,
-          content_type type,
-          time deadline)
-      : mux_call(deadline), home_(home), call_(std::move(call)), deadline_(deadline), type_(type) {}
+  /// It begins at `first`, or when begin() says so.
+  attempt(planned_call& of, time first);
+  attempt(const attempt&) = delete;
+  attempt& operator=(const attempt&) = delete;
+  ~attempt() override;
 
   std::optional<time> on_answer(const message_view& m, time now) override;
   std::optional<time> on_time(time now) override;
@@ -30,28 +30,35 @@ class attempt final : public client::mux_call, public bound_call, public waiting
   void on_forbidden(std::string_view) override {}  // it still gets its answer
   void on_opened() override;
 
-  /// It is written later.
-  void keep(written&& what, client::timed_mux::token which) {
-    unsent_ = std::make_unique<written>(std::move(what));
-    which_ = which;
-  }
-  [[nodiscard]] boost::asio::cancellation_slot slot() const noexcept { return call_->slot(); }
   void set_token(client::timed_mux::token which) noexcept { which_ = which; }
-  std::unique_ptr<detail::pending_call> take() { return std::move(call_); }
+  [[nodiscard]] client::timed_mux::token token() const noexcept { return which_; }
+  [[nodiscard]] bool has_begun() const noexcept { return number_ != 0; }
+
+  /// Writes it, now with `deadline`, or when there is a connection, and then it has all the time
+  /// that is left. When on_time() is due; nothing if it is over.
+  std::optional<time> begin(std::uint32_t number, time deadline, time now);
+  /// A one-way request is with an instance.
+  void confirm();
+  /// Its call doesn't want it any more; it is to be removed.
+  void leave();
+  /// It is over, and has no call any more.
+  void detach() noexcept { of_ = nullptr; }
 
  private:
-  void end(status why) { finish(home_.home(), std::move(call_), std::move(why)); }
+  std::optional<time> write(time now);
+  void end(status why, bool timed_out = false);
   std::optional<time> accept(std::string_view control, time now);
   [[nodiscard]] time next_time(time now) const;
+  void remove();
 
   runtime& home_;
-  std::unique_ptr<detail::pending_call> call_;
+  planned_call* of_;
   time deadline_;
   client::timed_mux::token which_ = 0;
-  std::unique_ptr<written> unsent_;
+  std::uint32_t number_ = 0;  // 0: it hasn't begun
   std::string control_;
-  content_type type_;
   std::uint8_t unanswered_ = 0;  // pings
+  bool is_sent_ = false;
 };
 
 /// Nobody listens where it was sent.

@@ -1,28 +1,67 @@
 #include "called_stream.hpp"
 
+#include "interception.hpp"
+
 #include <utility>
 
 namespace nuncio::rpc {
+namespace {
 
-called_stream::called_stream(std::shared_ptr<client::driver> by,
-                             stream_machine::settings set,
-                             const called_stream_options& options,
-                             content_type type,
+stream_machine::settings settings_of(const stub_core& by,
+                                     rpc_frame kind,
+                                     std::optional<stream_machine::time> deadline) {
+  const auto& set = by.options.streams;
+  stream_machine::settings out;
+  out.which = stream_machine::side::caller;
+  out.kind = kind;
+  out.ping_after = set.ping_after;
+  out.deadline = deadline;
+  out.accept_within = set.accept_within;
+  out.classic_silence = set.classic_silence;
+  return out;
+}
+
+}  // namespace
+
+called_stream::called_stream(std::shared_ptr<stub_core> by,
+                             const detail::request& what,
+                             rpc_frame kind,
+                             std::optional<time> deadline,
                              time now)
-    : stream_core(
-          std::move(by),
-          [&] {
-            set.which = stream_machine::side::caller;
-            set.ping_after = options.ping_after;
-            set.accept_within = options.accept_within;
-            set.classic_silence = options.classic_silence;
-            return set;
-          }(),
-          options,
-          type,
-          now) {}
+    : stream_core(by->home, settings_of(*by, kind, deadline), by->options.streams, what.type, now),
+      core_(std::move(by)),
+      kind_(kind) {}
 
 called_stream::~called_stream() = default;
+
+call_facts called_stream::facts(const watched& it) const {
+  return {.side = call_side::caller,
+          .kind = kind_of(kind_, false),
+          .service = core_->prefix,
+          .endpoint = it.endpoint,
+          .key = this,
+          .headers = &it.headers,
+          .deadline = machine().deadline(),
+          .attempts = 1};
+}
+
+bool called_stream::is_let_in(detail::request& what) {
+  const auto& all = core_->options.interceptors;
+  if (all.empty()) return true;
+  auto it = std::make_unique<watched>(
+      watched{.endpoint = what.endpoint, .headers = what.headers, .began = driver().now()});
+  auto about = facts(*it);
+  about.headers = about.added = &what.headers;
+  call_view view(about);
+  if (auto why = begin_call(all, view)) {
+    const auto kept = shared_from_this();
+    machine().lose(*std::move(why));
+    return false;
+  }
+  it->headers = what.headers;
+  watched_ = std::move(it);
+  return true;
+}
 
 void called_stream::start(written&& what, std::optional<time> deadline) {
   auto& home = driver();
@@ -45,7 +84,7 @@ void called_stream::on_opened() {
 
 void called_stream::write(const unsent& opening) {
   auto block = opening.what.block(opening.deadline, driver().now());
-  const auto reply = driver().calls().reply_subject(which_);
+  const auto reply = driver().calls().reply_subject(which_.value_or(0));
   const auto error = driver().publish({.subject = opening.what.subject,
                                        .reply = reply,
                                        .header_block = block.finish(),
@@ -54,7 +93,8 @@ void called_stream::write(const unsent& opening) {
 }
 
 std::string called_stream::reply_of(rpc_frame frame) const {
-  return frame == rpc_frame::ping ? driver().calls().reply_subject(which_) : std::string();
+  return frame == rpc_frame::ping ? driver().calls().reply_subject(which_.value_or(0))
+                                  : std::string();
 }
 
 protocol::rpc_block called_stream::farewell(const status&) const {
@@ -87,9 +127,12 @@ void called_stream::cancel() {
   machine().give_up({code::cancelled, "the call was cancelled"});
 }
 
-void called_stream::on_ended(const status&) {
+void called_stream::on_ended(const status& how) {
   unsent_.reset();
-  static_cast<void>(driver().calls().remove(which_));
+  if (which_) static_cast<void>(driver().calls().remove(*which_));
+  if (const auto it = std::exchange(watched_, {})) {
+    end_call(core_->options.interceptors, call_view(facts(*it)), how, driver().now() - it->began);
+  }
 }
 
 }  // namespace nuncio::rpc

@@ -1,7 +1,10 @@
 #pragma once
 
 #include "stream_core.hpp"
+#include "stub_core.hpp"
 #include "written.hpp"
+
+#include <nuncio/rpc/interceptor.hpp>
 
 #include <memory>
 #include <optional>
@@ -13,13 +16,15 @@ namespace nuncio::rpc {
 /// The caller's end of a stream.
 class called_stream final : public stream_core, public waiting_call {
  public:
-  called_stream(std::shared_ptr<client::driver> by,
-                stream_machine::settings set,
-                const called_stream_options& options,
-                content_type type,
+  called_stream(std::shared_ptr<stub_core> by,
+                const detail::request& what,
+                rpc_frame kind,
+                std::optional<time> deadline,
                 time now);
   virtual ~called_stream();
 
+  /// False: an interceptor has refused it, and it is over. One may add to the headers of `what`.
+  bool is_let_in(detail::request& what);
   /// Writes the opening, or does so once there is a connection.
   void start(written&& what, std::optional<time> deadline);
   void on_opened() override;
@@ -35,13 +40,24 @@ class called_stream final : public stream_core, public waiting_call {
   void on_ended(const status& how) override;
   void send_failure(const status&) override {}  // a service's
 
+  /// What interceptors are told at the end.
+  struct watched {
+    std::string endpoint;
+    metadata headers;
+    time began;
+  };
+  [[nodiscard]] call_facts facts(const watched& it) const;
+
   struct unsent {
     written what;
     std::optional<time> deadline;
   };
   void write(const unsent& opening);
 
-  client::timed_mux::token which_ = 0;
+  const std::shared_ptr<stub_core> core_;
+  const rpc_frame kind_;
+  std::optional<client::timed_mux::token> which_;
+  std::unique_ptr<watched> watched_;
   std::unique_ptr<unsent> unsent_;
   std::string control_;
 };

@@ -1,3 +1,5 @@
+#include "header_lines.hpp"
+
 #include <nuncio/protocol/base64.hpp>
 #include <nuncio/rpc/metadata.hpp>
 
@@ -23,17 +25,17 @@ bool metadata::add(std::string_view name, std::string_view value) {
 }
 
 std::optional<std::string> metadata::find(std::string_view name) const {
-  auto rest = block_.lines();
-  while (!rest.empty()) {
-    const auto line = rest.substr(0, rest.find("\r\n"));
-    rest.remove_prefix(line.size() + 2);
-    const auto colon = line.find(": ");
-    if (line.substr(0, colon) != name) continue;
-    const auto value = line.substr(colon + 2);
-    return name.ends_with("-bin") ? protocol::from_base64(value)
-                                  : std::optional<std::string>(value);
-  }
-  return std::nullopt;
+  std::optional<std::string> out;
+  for_each_header(block_.lines(), [&](std::string_view each, std::string_view value) {
+    if (each != name) return true;
+    if (name.ends_with("-bin")) {
+      out = protocol::from_base64(value);
+    } else {
+      out = value;
+    }
+    return false;
+  });
+  return out;
 }
 
 }  // namespace nuncio::rpc

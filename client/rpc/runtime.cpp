@@ -1,37 +1,17 @@
 #include "runtime.hpp"
 
-#include <nuncio/protocol/writer.hpp>
-#include <nuncio/rpc/stub.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 
 namespace nuncio::rpc {
 namespace {
 
+namespace asio = boost::asio;
+
 constexpr std::size_t max_farewell = 4UL * 1024 * 1024;
 
-/// Tells the user when the bytes of this read are used up.
-class finished final : public client::finished_call {
- public:
-  explicit finished(std::unique_ptr<detail::pending_call> call) : call_(std::move(call)) {}
-  void complete() override { call_->complete(); }
-
- private:
-  std::unique_ptr<detail::pending_call> call_;
-};
-
 }  // namespace
-
-void finish(client::driver& home,
-            std::unique_ptr<detail::pending_call> call,
-            std::string_view payload,
-            content_type type) {
-  call->set(payload, type);
-  home.finish_soon(std::make_unique<finished>(std::move(call)));
-}
-
-void finish(client::driver& home, std::unique_ptr<detail::pending_call> call, status why) {
-  call->set(std::move(why));
-  home.finish_soon(std::make_unique<finished>(std::move(call)));
-}
 
 runtime& runtime::of(client::driver& home) {
   if (!home.extension()) home.extend(std::make_shared<runtime>(home));
@@ -43,6 +23,22 @@ void runtime::send(std::string_view subject, const rpc_line& line, std::string_v
   protocol::rpc_block block(line);
   [[maybe_unused]] const auto lost =
       home_.publish({.subject = subject, .reply = reply, .header_block = block.finish()});
+}
+
+// What is to be cancelled is looked up only when its turn has come: it may have moved meanwhile.
+void runtime::cancel_by(asio::cancellation_slot slot, client::timed_mux::token first) {
+  if (!slot.is_connected()) return;
+  slot.assign([weak = home_.weak_from_this(), first](asio::cancellation_type) {
+    const auto home = weak.lock();
+    if (!home) return;
+    asio::post(home->get_executor(), [home, first] {
+      if (const auto gone = home->calls().remove(first)) {
+        return gone->on_failure(asio::error::operation_aborted);
+      }
+      const auto& moved = of(*home).moved_;
+      if (const auto at = moved.find(first); at != moved.end()) at->second->cancel();
+    });
+  });
 }
 
 void runtime::on_lost() {
@@ -119,11 +115,13 @@ void runtime::on_batch_end() {
 status status_of(boost::system::error_code error, const client::driver& home) {
   using client::errc;
   if (error == errc::max_payload) {
-    return status::not_run(code::resource_exhausted,
-                           "the message is larger than the " +
-                               std::to_string(home.info().max_payload) +
-                               " bytes that the server takes",
-                           "max-payload");
+    auto out = status::not_run(code::resource_exhausted,
+                               "the message is larger than the " +
+                                   std::to_string(home.info().max_payload) +
+                                   " bytes that the server takes",
+                               "max-payload");
+    out.retry_after = std::chrono::milliseconds(-1);
+    return out;
   }
   if (error == errc::buffer_full) {
     return status::not_run(code::resource_exhausted, "too much waits to be sent", "buffer-full");
@@ -134,7 +132,7 @@ status status_of(boost::system::error_code error, const client::driver& home) {
   if (error == errc::no_headers) {
     return status::not_run(code::unimplemented, "the server knows no headers", "no-headers");
   }
-  if (error == boost::asio::error::operation_aborted) {
+  if (error == asio::error::operation_aborted) {
     return {code::cancelled, "the call was cancelled"};
   }
   return status::not_run(code::unavailable, error.message(), "no-connection");

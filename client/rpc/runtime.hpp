@@ -5,10 +5,11 @@
 
 #include <nuncio/client/connection.hpp>
 #include <nuncio/protocol/rpc.hpp>
-#include <nuncio/rpc/codec.hpp>
 #include <nuncio/rpc/status.hpp>
 
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/intrusive/list.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include <memory>
 #include <string>
@@ -16,10 +17,6 @@
 #include <vector>
 
 namespace nuncio::rpc {
-namespace detail {
-class pending_call;
-}
-
 using client::message_view;
 using protocol::rpc_frame;
 using protocol::rpc_line;
@@ -39,7 +36,7 @@ class bound_call : public boost::intrusive::list_base_hook<
   ~bound_call() = default;
 };
 
-/// A call that is written once there is a connection.
+/// A call that waits for something: for a connection, or to hear where its service listens.
 class waiting_call : public boost::intrusive::list_base_hook<
                          boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
@@ -57,6 +54,15 @@ class waking_call : public boost::intrusive::list_base_hook<
 
  protected:
   ~waking_call() = default;
+};
+
+/// A call that goes on after its first attempt, by whose token its user may cancel it.
+class moved_call {
+ public:
+  virtual void cancel() = 0;
+
+ protected:
+  ~moved_call() = default;
 };
 
 /// What the calls of one connection share, made or served.
@@ -85,6 +91,12 @@ class runtime final : public client::driver_extension {
   void send(std::string_view subject, const rpc_line& line, std::string_view reply = {});
   void cancel(std::string_view control) { send(control, {.frame = rpc_frame::cancel}); }
 
+  /// Lets the slot cancel a call: the entry `first` of the table, or what it has moved to.
+  void cancel_by(boost::asio::cancellation_slot slot, client::timed_mux::token first);
+  /// Until forget_moved().
+  void note_moved(client::timed_mux::token first, moved_call& to) { moved_[first] = &to; }
+  void forget_moved(client::timed_mux::token first) { moved_.erase(first); }
+
   void on_lost() override;
   void on_opening(std::string& first) override;
   void on_opened() override;
@@ -105,15 +117,9 @@ class runtime final : public client::driver_extension {
   bool is_wake_posted_ = false;
   window_budget windows_;
   std::string scratch_;
+  boost::unordered_flat_map<client::timed_mux::token, moved_call*> moved_;
   std::string farewell_;
 };
-
-/// Ends a call and tells its user when the bytes of this read are used up.
-void finish(client::driver& home,
-            std::unique_ptr<detail::pending_call> call,
-            std::string_view payload,
-            content_type type);
-void finish(client::driver& home, std::unique_ptr<detail::pending_call> call, status why);
 
 /// The status for what kept a message from being published.
 [[nodiscard]] status status_of(boost::system::error_code error, const client::driver& home);

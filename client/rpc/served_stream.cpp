@@ -47,7 +47,6 @@ void served_stream::begin(const message_view& m, const reading& said, content_ty
   controlled_ =
       home().controls().add(std::make_unique<stream_entry>(self(), machine().next_time()));
   runs_on().bind(*this);
-  if (!is_classic_) machine().accept(said.line, m.payload);
 }
 
 std::string served_stream::reply_of(rpc_frame frame) const {
@@ -88,7 +87,7 @@ void served_stream::succeed(std::string_view payload, content_type type) {
       end();
     }
   }
-  if (!is_over()) leave();
+  if (!is_over()) leave(ended().is_ok() ? nullptr : &ended());
 }
 
 void served_stream::end() {
@@ -106,9 +105,10 @@ void served_stream::end() {
 void served_stream::fail(status why) {
   note_handler_ended();
   const auto kept = self();
+  if (is_over()) return;
   endpoint().note_failure(why);
-  give(std::move(why));
-  if (!is_over()) leave();
+  give(why);
+  leave(&why);
 }
 
 void served_stream::give(status why) {
@@ -137,7 +137,7 @@ void served_stream::stop() {
   if (is_over()) return;
   const auto kept = self();
   give({code::unavailable, "the service stops"});
-  leave();
+  leave(&ended());
 }
 
 void served_stream::drain() {

@@ -25,8 +25,11 @@ class served_stream final : public stream_core, public admitted_call {
                 time now);
   virtual ~served_stream();
 
-  /// Accepts the call, before its handler runs.
   void begin(const message_view& m, const reading& said, content_type type, time now);
+  /// Says that the call is taken, before its handler runs.
+  void accept(const rpc_line& opening, std::string_view payload) {
+    if (!is_classic_) machine().accept(opening, payload);
+  }
   [[nodiscard]] std::shared_ptr<served_stream> self() {
     return std::static_pointer_cast<served_stream>(shared_from_this());
   }

@@ -116,47 +116,50 @@ void served_unary::succeed(std::string_view payload, content_type type) {
   // Otherwise it is that of the request.
   if (type != this->type()) block.add("Content-Type", to_string(type));
   block.add_lines(reply_headers().lines());
-  answer(block.finish(), payload);
-  finish();
+  const auto kept = answer(block.finish(), payload);
+  finish(kept ? &*kept : nullptr);
 }
 
 void served_unary::fail(status why) {
   note_handler_ended();
-  if (!is_over()) give(std::move(why));
+  if (!is_over()) give(why);
 }
 
-void served_unary::give(status why) {
+void served_unary::give(const status& why) {
   endpoint().note_failure(why);
   if (!reply().empty() && !is_cancelled()) {
     auto block = home().failure(why);
     block.add_lines(reply_headers().lines());
-    answer(block.finish(), why.details);
+    static_cast<void>(answer(block.finish(), why.details));
   }
-  finish();
+  finish(&why);
 }
 
-void served_unary::answer(std::string_view header_block, std::string_view payload) {
+// What kept it from being sent.
+std::optional<status> served_unary::answer(std::string_view header_block,
+                                           std::string_view payload) {
   auto& driver = home().home();
   const message_view m{.subject = reply(), .header_block = header_block, .payload = payload};
   const auto error = driver.publish(m);
-  if (!error || error == client::errc::closed) return;
+  if (!error || error == client::errc::closed) return std::nullopt;
   if (error == client::errc::buffer_full) {
     // Later: an answer isn't dropped.
     driver.publish_later(
         client::message(m),
         {client::connection::handler([](boost::system::error_code) {}), driver.get_executor()});
-    return;
+    return std::nullopt;
   }
   auto why = status_of(error, driver);
   why.surely_not_run = false;
   endpoint().note_failure(why);
-  auto block = home().failure(std::move(why));
+  auto block = home().failure(why);
   [[maybe_unused]] const auto lost =
       driver.publish({.subject = reply(), .header_block = block.finish()});
+  return why;
 }
 
-void served_unary::finish() {
-  leave();
+void served_unary::finish(const status* failure) {
+  leave(failure);
   if (bound_call::is_linked()) bound_call::unlink();
   if (controlled_) static_cast<void>(home().controls().remove(*controlled_));
   controlled_.reset();

@@ -43,9 +43,9 @@ class served_unary final : public admitted_call,
   void stop() override;
 
  private:
-  void answer(std::string_view header_block, std::string_view payload);
-  void give(status why);
-  void finish();
+  std::optional<status> answer(std::string_view header_block, std::string_view payload);
+  void give(const status& why);
+  void finish(const status* failure = nullptr);
   void accept(time now);
   [[nodiscard]] std::optional<time> next_time() const;
 

@@ -1,3 +1,4 @@
+#include "interception.hpp"
 #include "served_stream.hpp"
 #include "served_unary.hpp"
 #include "service_core.hpp"
@@ -159,10 +160,13 @@ void service_core::on_request(const std::shared_ptr<endpoint_state>& endpoint,
     const auto call =
         std::make_shared<served_stream>(shared_from_this(), endpoint, said, *type, now);
     call->begin(m, said, *type, now);
+    if (!call->is_let_in()) return;
+    call->accept(said.line, m.payload);
     return endpoint->handler->run(call, m.payload);
   }
   const auto call = std::make_shared<served_unary>(shared_from_this(), endpoint);
   call->begin(m, said, *type, now);
+  if (!call->is_let_in()) return;
   endpoint->handler->run(call, m.payload);
   if (!call->is_over()) call->watch(now);
 }
@@ -172,6 +176,21 @@ void service_core::refuse(endpoint_state& endpoint,
                           const reading& said,
                           status why) {
   endpoint.note_failure(why);
+  if (!options_.interceptors.empty()) {
+    const metadata headers(said.headers);
+    call_view view({.side = call_side::service,
+                    .kind = kind_of(endpoint.kind, said.line.is_one_way || m.reply.empty()),
+                    .service = identity_.name,
+                    .endpoint = endpoint.stats.name,
+                    .key = &endpoint,
+                    .headers = &headers,
+                    .attempts = said.line.attempt});
+    std::string thrown;
+    if (!begin_call(options_.interceptors, view, &thrown)) {
+      end_call(options_.interceptors, view, why, {});
+    }
+    if (!thrown.empty()) log("an interceptor failed: " + thrown);
+  }
   if (m.reply.empty() || said.line.is_one_way) return;
   const bool opens = said.line.frame != rpc_frame::none;
   auto block = failure(std::move(why), {.frame = opens ? rpc_frame::end : rpc_frame::none});

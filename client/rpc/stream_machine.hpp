@@ -73,6 +73,7 @@ class stream_machine {
   // --- the caller's beginning, and the service's
 
   void set_deadline(std::optional<time> deadline) noexcept { set_.deadline = deadline; }
+  [[nodiscard]] std::optional<time> deadline() const noexcept { return set_.deadline; }
   /// The opening's line, without a time.
   [[nodiscard]] rpc_line opening() const;
   /// A service takes the call that `opening` began: says so.

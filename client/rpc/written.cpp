@@ -9,7 +9,7 @@ namespace nuncio::rpc {
 protocol::rpc_block written::block(std::optional<std::chrono::steady_clock::time_point> deadline,
                                    std::chrono::steady_clock::time_point now) const {
   auto full = line;
-  full.call_id = call_id;
+  if (!call_id.empty()) full.call_id = call_id;
   full.hash_key = hash_key;
   if (deadline) {
     const auto left = std::chrono::duration_cast<std::chrono::microseconds>(*deadline - now);

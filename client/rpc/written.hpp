@@ -15,7 +15,7 @@ struct written {
   std::string subject;
   std::string payload;
   std::string lines;        // of headers
-  protocol::rpc_line line;  // without the texts below
+  protocol::rpc_line line;  // the texts below count before its own
   std::string call_id;
   std::string hash_key;
 

@@ -112,9 +112,17 @@ class ExamplesTest(unittest.TestCase):
                 ada.stdin.close()
                 self.assertEqual(ada.wait(10), 0)
 
+    def test_careful_caller(self):
+        counted = "echo.unary: 1 call\n# HELP nuncio_rpc_calls_total Calls that have ended, by status code.\n"
+        with ServerProcess(SERVER) as server:
+            self.assertEqual(run("careful_caller", server.url), (
+                0, "nothing to be had: no-responders\n" + counted, "unary failed: nobody serves this endpoint\n"))
+            with started("echo_service", "--server", server.url):
+                self.assertEqual(run("careful_caller", server.url), (0, "hello\n" + counted, ""))
+
     def test_the_pages_quote_what_is_built(self):
         built = "".join(each.read_text() for each in sorted((ROOT / "examples").glob("*.[ch]pp")))
-        for page, expected in (("client.md", 2), ("rpc.md", 6)):
+        for page, expected in (("client.md", 2), ("rpc.md", 14)):
             blocks = re.findall(r"```cpp\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
             self.assertEqual(len(blocks), expected)
             for block in blocks:

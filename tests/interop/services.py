@@ -104,7 +104,30 @@ def test_our_stub_calls_theirs(options):
         asyncio.run(asyncio.wait_for(body(server), 60))
 
 
-TESTS = [test_nats_micro_shows_ours, test_nats_py_calls_ours, test_our_stub_calls_theirs]
+def test_our_stub_finds_theirs(options):
+    """An endpoint outside of a group listens on its own name alone."""
+
+    async def body(server):
+        import nats.micro
+
+        nc = await connect(server)
+        service = await nats.micro.add_service(nc, name="echo", version="2.0.0")
+
+        async def answer(request):
+            await request.respond(request.data)
+
+        await service.add_endpoint(name="unary", handler=answer)
+        await nc.flush()
+        process = await asyncio.create_subprocess_exec(
+            os.path.join(options.examples, "echo_caller"), server.url, "found", stdout=asyncio.subprocess.PIPE)
+        assert (await process.communicate())[0] == b"found\n"
+        await nc.close()
+
+    with ServerProcess(options.server) as server:
+        asyncio.run(asyncio.wait_for(body(server), 60))
+
+
+TESTS = [test_nats_micro_shows_ours, test_nats_py_calls_ours, test_our_stub_calls_theirs, test_our_stub_finds_theirs]
 
 
 def main():

@@ -2,6 +2,7 @@
 
 #include <nuncio/rpc/codec.hpp>
 #include <nuncio/rpc/metadata.hpp>
+#include <nuncio/rpc/trace.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -37,10 +38,13 @@ class context {
   [[nodiscard]] const metadata& headers() const noexcept { return headers_; }
   /// What goes with the reply, or begins a stream.
   [[nodiscard]] metadata& reply_headers() noexcept { return reply_headers_; }
+  /// The caller's place in a trace, and its baggage; read from headers() each time.
+  [[nodiscard]] trace_context trace() const;
   [[nodiscard]] std::uint8_t priority() const noexcept { return priority_; }
   /// 1, and more when the caller tries again.
   [[nodiscard]] std::uint32_t attempt() const noexcept { return attempt_; }
-  /// The same for all attempts of one call; empty unless the caller gave one.
+  /// The same for all attempts of one call; empty unless the call is idempotent or the caller gave
+  /// one.
   [[nodiscard]] std::string_view call_id() const noexcept { return call_id_; }
   /// True once nobody waits for the answer any more: the caller cancelled, is gone, or its time is
   /// up. Operations that the handler awaits end with operation_aborted then.

@@ -5,6 +5,7 @@
 #include <nuncio/protocol/service.hpp>
 #include <nuncio/rpc/codec_msgpack.hpp>
 #include <nuncio/rpc/handler.hpp>
+#include <nuncio/rpc/interceptor.hpp>
 #include <nuncio/rpc/stream_options.hpp>
 
 #include <boost/asio/any_completion_handler.hpp>
@@ -40,6 +41,8 @@ struct service_options {
   served_stream_options streams;
   /// Gets a line when a handler throws what isn't meant for callers; std::clog unless set.
   std::function<void(std::string_view)> log;
+  /// They are told of every request; see interceptor.hpp.
+  interceptor_list interceptors;
 };
 
 struct endpoint_options {

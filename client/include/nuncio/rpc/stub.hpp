@@ -3,8 +3,11 @@
 #include <nuncio/client/connection.hpp>
 #include <nuncio/rpc/call_options.hpp>
 #include <nuncio/rpc/codec_msgpack.hpp>
+#include <nuncio/rpc/interceptor.hpp>
+#include <nuncio/rpc/policies.hpp>
 #include <nuncio/rpc/stream.hpp>
 #include <nuncio/rpc/stream_options.hpp>
+#include <nuncio/rpc/trace.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -17,6 +20,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +49,35 @@ struct request {
   std::string key;
   std::uint8_t priority = 1;
   bool is_idempotent = false;
+  std::optional<retry_options> retries;
+  std::optional<std::chrono::nanoseconds> hedge_after;
+};
+
+/// What a stub gives instead of a reply; see stub::fallback().
+class fallback {
+ public:
+  fallback() = default;
+  fallback(const fallback&) = delete;
+  fallback& operator=(const fallback&) = delete;
+  virtual ~fallback() = default;
+};
+
+template <class Reply>
+class typed_fallback final : public fallback {
+ public:
+  explicit typed_fallback(std::function<result<Reply>(const status&)> f) : f_(std::move(f)) {}
+  [[nodiscard]] result<Reply> operator()(const status& why) const {
+    try {
+      return f_(why);
+    } catch (const error& other) {
+      return other.status();
+    } catch (const std::exception& other) {
+      return status(code::internal, std::string("the fallback failed: ") + other.what());
+    }
+  }
+
+ private:
+  std::function<result<Reply>(const status&)> f_;
 };
 
 /// A call on its way: how its end gets to whoever made it.
@@ -56,6 +90,10 @@ class pending_call {
   /// Takes what there is to be had from the reply, which is gone afterwards.
   virtual void set(status failure) = 0;
   virtual void set(std::string_view payload, content_type type) = 0;
+  /// Why there is no reply; ok if there is one.
+  [[nodiscard]] virtual status failure() const { return {}; }
+  /// Takes what `by` gives for a failure; false if it is for another type of replies.
+  virtual bool fall_back(const fallback& /*by*/, const status& /*why*/) { return false; }
   /// Tells.
   virtual void complete() = 0;
   [[nodiscard]] virtual boost::asio::cancellation_slot slot() const noexcept = 0;
@@ -77,6 +115,12 @@ class typed_call final : public pending_call {
     } else {
       result_ = *std::move(reply);
     }
+  }
+  [[nodiscard]] status failure() const override { return result_.error(); }
+  bool fall_back(const fallback& by, const status& why) override {
+    const auto* const typed = dynamic_cast<const typed_fallback<Reply>*>(&by);
+    if (typed != nullptr) result_ = (*typed)(why);
+    return typed != nullptr;
   }
   void complete() override {
     if (auto held = slot(); held.is_connected()) held.clear();
@@ -104,6 +148,22 @@ struct stub_options {
   /// For every call that doesn't say another.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
   called_stream_options streams;
+  /// For every call that doesn't say others.
+  retry_options retries;
+  retry_budget_options retry_budget;
+  /// Makes a second attempt at idempotent calls that have no answer after this. The first answer
+  /// wins, and the other attempt is cancelled.
+  std::optional<std::chrono::nanoseconds> hedge_after;
+  /// They are told of every call; see interceptor.hpp.
+  interceptor_list interceptors;
+  /// If nobody listens on `<service>.<endpoint>`, the service's instances are asked where they do,
+  /// by their answers to `$SRV.INFO.<service>`. Not by send(), which never hears that nobody
+  /// listens.
+  bool look_up = true;
+  /// Calls that are likely to fail aren't made; each endpoint has a circuit of its own.
+  std::optional<circuit_breaker_options> circuit_breaker;
+  /// Calls without a `parent` begin a trace (W3C Trace Context); those with one go on with its own.
+  rpc::new_traces new_traces = rpc::new_traces::none;
 };
 
 /// The caller's side of a service.
@@ -111,7 +171,8 @@ struct stub_options {
 ///   rpc::stub calc(connection, "calc");
 ///   int sum = co_await calc.call<int>("add", sum_request{2, 3}, {.timeout = 50ms});
 ///
-/// Nothing is sent before a call. Cheap to copy. The connection must outlive calls.
+/// Nothing is sent before a call. Cheap to copy; copies share what is learnt of the service: budget
+/// of retries, circuits, subjects. The connection must outlive calls.
 /// Thread: any.
 class stub {
  public:
@@ -193,6 +254,25 @@ class stub {
         open(begin<Sent>(endpoint, options), protocol::rpc_frame::bidi));
   }
 
+  /// What calls of `endpoint` that ask for a `Reply` get instead, if they fail with what a circuit
+  /// breaker counts; `f(const status&)` returns a Reply or a result<Reply>, and throws rpc::error.
+  /// One for each endpoint; the last one counts, for this stub and its copies, from now on.
+  ///
+  /// Interceptors are told of the failure nevertheless.
+  /// Thread: any; `f` is called on the connection's executor.
+  template <class Reply, class F>
+  void fallback(std::string_view endpoint, F f) {
+    set_fallback(std::string(endpoint), std::make_shared<detail::typed_fallback<Reply>>(
+                                            [f = std::move(f)](const status& why) -> result<Reply> {
+                                              if constexpr (std::is_void_v<decltype(f(why))>) {
+                                                f(why);
+                                                return {};
+                                              } else {
+                                                return f(why);
+                                              }
+                                            }));
+  }
+
  private:
   template <class Item>
   [[nodiscard]] detail::request begin(std::string_view endpoint,
@@ -236,10 +316,11 @@ class stub {
     co_return std::move(out).value();
   }
 
-  static void keep(detail::request& out, const call_options& options);
+  void keep(detail::request& out, const call_options& options) const;
   [[nodiscard]] status send_now(detail::request what) const;
   [[nodiscard]] std::shared_ptr<detail::stream_end> open(detail::request what,
                                                          protocol::rpc_frame kind) const;
+  void set_fallback(std::string endpoint, std::shared_ptr<const detail::fallback> by);
   static boost::asio::any_io_executor executor_of(const stub_core& core);
   static void start_call(const std::shared_ptr<stub_core>& core,
                          detail::request what,
