@@ -141,6 +141,10 @@ void server::enter_lame_duck(std::function<void()> done) {
   for (const auto& each : shared.shards) each->enter_lame_duck();
 }
 
+std::unique_ptr<in_process_end> server::connect() {
+  return running_->accept.connect();
+}
+
 std::uint16_t server::port() const noexcept {
   return running_->accept.port();
 }

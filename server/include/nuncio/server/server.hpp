@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nuncio/server/in_process.hpp>
 #include <nuncio/server/log.hpp>
 #include <nuncio/server/options.hpp>
 #include <nuncio/server/stats.hpp>
@@ -42,7 +43,12 @@ class server {
   /// start().
   void enter_lame_duck(std::function<void()> done);
 
-  /// The port in use; 0 before start().
+  /// A new connection to this server, from this process and without a socket; nothing unless it
+  /// runs and is no lame duck.
+  /// Thread: any.
+  [[nodiscard]] std::unique_ptr<in_process_end> connect();
+
+  /// The port in use; 0 before start(), and if it listens on none.
   [[nodiscard]] std::uint16_t port() const noexcept;
   /// The public nkey that names this server, new for each object.
   [[nodiscard]] const std::string& id() const noexcept;
