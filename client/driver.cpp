@@ -3,6 +3,7 @@
 #include "credentials.hpp"
 #include "subscription_state.hpp"
 #include "tls.hpp"
+#include "websocket.hpp"
 
 #include <nuncio/protocol/limits.hpp>
 #include <nuncio/protocol/nkey.hpp>
@@ -32,14 +33,19 @@ using event_kind = protocol::server_event::kind;
 constexpr auto waiting = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t read_at_once = 64UL * 1024;
 
+bool uses_websocket(protocol::url_scheme scheme) noexcept {
+  return scheme == protocol::url_scheme::ws || scheme == protocol::url_scheme::wss;
+}
+
 std::vector<protocol::server_url> parse_servers(const options& set,
                                                 error_code& error,
                                                 std::string& text) {
   auto servers = protocol::parse_url_list(set.servers, text);
-  if (servers && std::any_of(servers->begin(), servers->end(), [](const auto& each) {
-        return each.scheme == protocol::url_scheme::ws || each.scheme == protocol::url_scheme::wss;
-      })) {
-    text = "ws:// and wss:// aren't supported so far";
+  // A server tells of others by the kind of address at which it was asked. So has nats.go it.
+  const auto by_websocket = [](const auto& each) { return uses_websocket(each.scheme); };
+  if (servers && std::any_of(servers->begin(), servers->end(), by_websocket) &&
+      !std::all_of(servers->begin(), servers->end(), by_websocket)) {
+    text = "ws:// and wss:// can't be mixed with other URLs";
     servers.reset();
   }
   if (servers && !set.nkey_seed.empty() && !protocol::nkey_pair::from_seed(set.nkey_seed)) {
@@ -208,15 +214,24 @@ asio::awaitable<error_code> driver::open(const server_pool::attempt& to) {
     self->lose(errc::timed_out, {});
   });
   auto error = co_await dial(server);
-  const bool is_secure = options_.tls.handshake_first;
+  const bool is_websocket = uses_websocket(server.scheme);
+  const bool is_secure = options_.tls.handshake_first ||
+                         server.scheme == protocol::url_scheme::wss ||
+                         (is_websocket && options_.tls.required);
   if (!error && is_secure) error = co_await secure(to);
+  if (!error && is_websocket) {
+    const auto start = [&](stream_handler done) {
+      start_websocket(std::move(transport_), executor_, server, std::move(done));
+    };
+    error = co_await add_layer(start);
+  }
   if (!error && wants_to_go_on()) {
     using security = session::security;
     const bool must = options_.tls.required || server.scheme == protocol::url_scheme::tls;
     begin(server, *std::move(who),
-          is_secure ? security::settled
-          : must    ? security::demanded
-                    : security::if_required);
+          is_secure || is_websocket ? security::settled
+          : must                    ? security::demanded
+                                    : security::if_required);
     while (is_up_ && !session_.is_open()) {
       if (std::exchange(awaits_tls_, false)) {
         co_await secure_and_greet(to);

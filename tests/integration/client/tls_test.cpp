@@ -1,7 +1,5 @@
 // Against the reference server only, which has TLS.
-#include "certificates.hpp"
-#include "fixture.hpp"
-#include "temporary_file.hpp"
+#include "configured_server.hpp"
 
 #include <nuncio/protocol/url.hpp>
 
@@ -16,33 +14,6 @@ using namespace std::chrono_literals;
 namespace client = nuncio::client;
 using client::connection;
 using client::errc;
-
-// One for all tests: making keys takes its time.
-certificates& authority() {
-  static certificates instance;
-  return instance;
-}
-const certificates::pair& for_address() {
-  static const auto instance = authority().sign("IP:127.0.0.1");
-  return instance;
-}
-
-/// A server's configuration with TLS: its certificate, and more of the block.
-std::string with_tls(const certificates::pair& its, const std::string& more = {}) {
-  return "tls {cert_file: \"" + its.certificate + "\", key_file: \"" + its.key + "\", " + more +
-         "}\n";
-}
-
-/// A server that is configured by this text.
-struct configured {
-  explicit configured(const std::string& text)
-      : file(text), server(server_program(), {"-c", file.path()}) {}
-  [[nodiscard]] std::string address(const std::string& scheme) const {
-    return scheme + "://127.0.0.1:" + std::to_string(server.port());
-  }
-  temporary_file file;
-  server_process server;
-};
 
 struct attempt {
   error_code how;

@@ -57,7 +57,7 @@ struct subscription_limits {
 /// How TLS is used, where it is: for `tls://`, or if a server requires it. Files are PEM, and read
 /// anew for each attempt to connect.
 struct tls_options {
-  bool required = false;  ///< as if every URL began with `tls://`: never a word in the clear
+  bool required = false;  ///< as if every URL were `tls` or `wss`: never a word in the clear
   /// Don't wait for a word of the server's, which it says in the clear. For servers that are
   /// configured so; implies `required`.
   bool handshake_first = false;
@@ -73,7 +73,7 @@ struct tls_options {
 
 struct options {
   /// Comma-separated: `nats://[user:pass@|token@]host[:port]` or a bare `host[:port]`, or
-  /// `tls://…`.
+  /// `tls://…`; or all of them `ws://…[/path]` or `wss://…`.
   std::string servers = "nats://127.0.0.1:4222";
   std::string name;  ///< shown in the server's monitoring
   /// The user info of a URL wins over these three.

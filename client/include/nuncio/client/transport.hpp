@@ -42,9 +42,8 @@ class transport {
 using stream_handler = boost::asio::any_completion_handler<void(boost::system::error_code,
                                                                 std::unique_ptr<transport>)>;
 
-/// Opens a byte stream to a server: the plain one, in the place of TCP. TLS lies over it where the
-/// URL, the options or the server ask for that, and no other than tls_options::server_name or the
-/// URL's host may answer then.
+/// Opens a byte stream to a server: the plain one, in the place of TCP. TLS and WebSocket lie over
+/// it where the URL, the options or the server ask for that.
 ///
 /// It completes once, on `executor`, never from within the call; without an error it gives a
 /// stream. Cancel:  the handler's slot, terminal: it must complete soon then, with
