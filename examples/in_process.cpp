@@ -33,15 +33,16 @@ asio::awaitable<void> talk(nuncio::client::options reach) {
 }
 
 int main() {
+  asio::io_context loop;
   nuncio::server::silent_log log;
-  nuncio::server::server broker({.listen = false}, log);
+  nuncio::server::server broker({.listen = false}, log, loop);
   broker.start();
 
   nuncio::client::options reach;
   reach.open_stream = nuncio::client::in_process([&broker] { return broker.connect(); });
 
-  asio::io_context loop;
-  asio::co_spawn(loop, talk(reach), [](const std::exception_ptr& failed) {
+  asio::co_spawn(loop, talk(reach), [&broker](const std::exception_ptr& failed) {
+    broker.stop();
     if (failed) std::rethrow_exception(failed);
   });
   loop.run();

@@ -92,12 +92,17 @@ void listener::close() {
     const std::scoped_lock held(door_);
     is_welcome_ = false;
   }
-  std::promise<void> done;
-  asio::post(io_, [this, &done] {
+  const auto close_here = [this] {
     closed_ = true;
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     retry_.cancel();
+  };
+  // The thread of a user's loop is the caller's.
+  if (node_.loop != nullptr) return close_here();
+  std::promise<void> done;
+  asio::post(io_, [&] {
+    close_here();
     done.set_value();
   });
   done.get_future().wait();

@@ -6,9 +6,12 @@
 #include <nuncio/client/in_process.hpp>
 #include <nuncio/server/server.hpp>
 
+#include <boost/asio/execution/context.hpp>
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -25,12 +28,14 @@ using client::errc;
 
 /// A broker that listens on no port, and can be replaced.
 struct local_broker {
-  explicit local_broker(server::options set = {}) : settings(std::move(set)) {
+  explicit local_broker(server::options set = {}, asio::io_context* beside = nullptr)
+      : settings(std::move(set)), loop(beside) {
     settings.listen = false;
     start();
   }
   void start() {
-    node = std::make_unique<server::server>(settings, log);
+    node = loop == nullptr ? std::make_unique<server::server>(settings, log)
+                           : std::make_unique<server::server>(settings, log, *loop);
     node->start();
   }
   [[nodiscard]] client::options reach() {
@@ -42,8 +47,23 @@ struct local_broker {
 
   kept_log log;
   server::options settings;
+  asio::io_context* loop;
   std::unique_ptr<server::server> node;
 };
+
+/// Once with a broker that has threads of its own, once with one on the client's loop.
+void run_both(const std::function<asio::awaitable<void>(local_broker&)>& body,
+              const server::options& set = {}) {
+  for (const bool is_beside : {false, true}) {
+    CAPTURE(is_beside);
+    run([&]() -> asio::awaitable<void> {
+      const auto executor = co_await here();
+      auto& loop = static_cast<asio::io_context&>(asio::query(executor, asio::execution::context));
+      local_broker broker(set, is_beside ? &loop : nullptr);
+      co_await body(broker);
+    });
+  }
+}
 
 asio::awaitable<std::string> next(client::subscription& from) {
   auto [error, m] = co_await from.async_next(as_values);
@@ -54,9 +74,8 @@ asio::awaitable<std::string> next(client::subscription& from) {
 }  // namespace
 
 TEST_CASE("in process: messages, headers and requests go without a socket") {
-  local_broker broker;
-  CHECK(broker.node->port() == 0);
-  run([&]() -> asio::awaitable<void> {
+  run_both([](local_broker& broker) -> asio::awaitable<void> {
+    CHECK(broker.node->port() == 0);
     const auto executor = co_await here();
     connection nc(executor, broker.reach());
     connection other(executor, broker.reach());
@@ -80,8 +99,7 @@ TEST_CASE("in process: messages, headers and requests go without a socket") {
 }
 
 TEST_CASE("in process: payloads larger than a pipe pass whole, however many wait") {
-  local_broker broker;
-  run([&]() -> asio::awaitable<void> {
+  run_both([](local_broker& broker) -> asio::awaitable<void> {
     const auto executor = co_await here();
     connection nc(executor, broker.reach());
     connection other(executor, broker.reach());
@@ -108,8 +126,7 @@ TEST_CASE("in process: payloads larger than a pipe pass whole, however many wait
 }
 
 TEST_CASE("in process: what a server does ends its connections, and the next one takes them") {
-  local_broker broker;
-  run([&]() -> asio::awaitable<void> {
+  run_both([](local_broker& broker) -> asio::awaitable<void> {
     const auto executor = co_await here();
     int lost = 0;
     int back = 0;
@@ -134,9 +151,8 @@ TEST_CASE("in process: what a server does ends its connections, and the next one
 }
 
 TEST_CASE("in process: a server that isn't there refuses") {
-  local_broker broker;
-  broker.node->stop();
-  run([&]() -> asio::awaitable<void> {
+  run_both([](local_broker& broker) -> asio::awaitable<void> {
+    broker.node->stop();
     const auto executor = co_await here();
     connection nc(executor, broker.reach());
     CHECK(co_await error_of([&](auto token) { return nc.async_connect(token); }) ==
@@ -148,20 +164,19 @@ TEST_CASE("in process: a server that isn't there refuses") {
 }
 
 TEST_CASE("in process: the limit of connections holds") {
-  local_broker broker({.max_connections = 1});
-  run([&]() -> asio::awaitable<void> {
+  const auto body = [](local_broker& broker) -> asio::awaitable<void> {
     const auto executor = co_await here();
     connection nc(executor, broker.reach());
     connection other(executor, broker.reach());
     co_await nc.async_connect(asio::use_awaitable);
     CHECK(co_await error_of([&](auto token) { return other.async_connect(token); }) ==
           errc::server_full);
-  });
+  };
+  run_both(body, {.max_connections = 1});
 }
 
 TEST_CASE("in process: a lame duck says so and takes nobody any more") {
-  local_broker broker;
-  run([&]() -> asio::awaitable<void> {
+  run_both([](local_broker& broker) -> asio::awaitable<void> {
     const auto executor = co_await here();
     bool is_told = false;
     auto set = broker.reach();
@@ -177,8 +192,7 @@ TEST_CASE("in process: a lame duck says so and takes nobody any more") {
 }
 
 TEST_CASE("in process: a client that goes first leaves nothing behind") {
-  local_broker broker;
-  run([&]() -> asio::awaitable<void> {
+  run_both([](local_broker& broker) -> asio::awaitable<void> {
     const auto executor = co_await here();
     for (int i = 0; i < 20; ++i) {
       connection nc(executor, broker.reach());
@@ -221,4 +235,63 @@ TEST_CASE("in process: threads of their own on both sides, and connections that 
   for (auto& each : threads) each.join();
   CHECK(got == count * count * messages);
   CHECK(broker.node->statistics().slow_consumers == 0);
+}
+
+TEST_CASE("in process: a broker on a loop that nobody runs any more can be stopped, and started") {
+  asio::io_context loop{1};
+  local_broker broker({}, &loop);
+  std::string got;
+  const auto talk = [&]() -> asio::awaitable<void> {
+    const auto executor = co_await here();
+    connection nc(executor, broker.reach());
+    co_await nc.async_connect(asio::use_awaitable);
+    auto sub = nc.subscribe("a");
+    CHECK_FALSE(nc.publish("a", "x"));
+    got += co_await next(sub);
+    // A loop ends while a client waits, too.
+    if (got.size() == 1) loop.stop();
+    co_await next(sub);
+  };
+  asio::co_spawn(loop, talk, [](const std::exception_ptr& failed) { CHECK_FALSE(failed); });
+  loop.run();
+  CHECK(got == "x");
+  broker.node->stop();
+  CHECK(loop.stopped());
+  broker.start();
+  loop.restart();
+  asio::co_spawn(
+      loop,
+      [&]() -> asio::awaitable<void> {
+        const auto executor = co_await here();
+        connection nc(executor, broker.reach());
+        co_await nc.async_connect(asio::use_awaitable);
+        got += "y";
+        loop.stop();
+      },
+      [](const std::exception_ptr&) {});
+  loop.run();
+  CHECK(got == "xy");
+}
+
+TEST_CASE("in process: a broker on the client's loop takes connections from the network, too") {
+  run([&]() -> asio::awaitable<void> {
+    const auto executor = co_await here();
+    auto& loop = static_cast<asio::io_context&>(asio::query(executor, asio::execution::context));
+    kept_log log;
+    server::server broker(test_server::with_any_port({}), log, loop);
+    broker.start();
+    {
+      connection far(executor, {.servers = "nats://127.0.0.1:" + std::to_string(broker.port())});
+      client::options set;
+      set.open_stream = client::in_process([&] { return broker.connect(); });
+      connection near(executor, set);
+      co_await far.async_connect(asio::use_awaitable);
+      co_await near.async_connect(asio::use_awaitable);
+      auto sub = far.subscribe("a");
+      co_await far.async_flush(asio::use_awaitable);
+      CHECK_FALSE(near.publish("a", std::string(1000 * 1000, 'x')));
+      CHECK((co_await next(sub)).size() == 1000 * 1000);
+    }
+    broker.stop();
+  });
 }

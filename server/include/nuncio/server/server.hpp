@@ -10,6 +10,10 @@
 #include <memory>
 #include <string>
 
+namespace boost::asio {
+class io_context;
+}
+
 namespace nuncio::server {
 
 /// What this server says it is: the version of nats-server whose behaviour it has.
@@ -23,6 +27,13 @@ class server {
  public:
   /// `log` must outlive the server. Nothing is opened yet.
   server(options settings, log_sink& log);
+  /// Serves on the caller's loop instead of threads of its own: for a broker beside its clients,
+  /// which then needs no change of thread. One thread runs the loop, or one at a time; `shards` and
+  /// `busy_poll` mean nothing. start(), stop(), enter_lame_duck() and the destructor are called by
+  /// that thread, or while nobody runs the loop. Within one of its handlers stop() closes at once:
+  /// what is queued for clients then is lost.
+  /// Lifetime: `loop` outlives the server; what it still has of the server's, `log`, too.
+  server(options settings, log_sink& log, boost::asio::io_context& loop);
   server(const server&) = delete;
   server& operator=(const server&) = delete;
   /// Stops first, if need be.
@@ -59,6 +70,7 @@ class server {
 
  private:
   struct running;
+  static void linger(std::unique_ptr<running> it);
   std::unique_ptr<running> running_;
 };
 
