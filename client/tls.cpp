@@ -36,6 +36,15 @@ class tls_context {
 
 namespace {
 
+/// A handler that takes an end without a goodbye for an end.
+struct cut_is_end {
+  transport::handler done;
+  void operator()(error_code error, std::size_t size) {
+    const bool is_cut = error == asio::ssl::error::stream_truncated;
+    std::move(done)(is_cut ? error_code(asio::error::eof) : error, size);
+  }
+};
+
 class tls_transport final : public transport_stream<asio::ssl::stream<lower_stream>> {
  public:
   // OpenSSL counts who holds its context, so nothing of ours need be kept.
@@ -46,12 +55,7 @@ class tls_transport final : public transport_stream<asio::ssl::stream<lower_stre
   // The protocol says itself where a message ends, so a server that dies without a goodbye of TLS'
   // cuts nothing off unnoticed.
   void async_read_some(std::span<char> into, handler done) override {
-    stream().async_read_some(asio::buffer(into.data(), into.size()),
-                             [done = std::move(done)](error_code error, std::size_t size) mutable {
-                               if (error == asio::ssl::error::stream_truncated)
-                                 error = asio::error::eof;
-                               std::move(done)(error, size);
-                             });
+    stream().async_read_some(asio::buffer(into.data(), into.size()), cut_is_end{std::move(done)});
   }
 
   error_code set_host(const std::string& host) {
