@@ -2,6 +2,8 @@
 
 #include "credentials.hpp"
 #include "subscription_state.hpp"
+#include "tls.hpp"
+#include "websocket.hpp"
 
 #include <nuncio/protocol/limits.hpp>
 #include <nuncio/protocol/nkey.hpp>
@@ -34,14 +36,19 @@ using event_kind = protocol::server_event::kind;
 constexpr auto waiting = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t read_at_once = 64UL * 1024;
 
+bool uses_websocket(protocol::url_scheme scheme) noexcept {
+  return scheme == protocol::url_scheme::ws || scheme == protocol::url_scheme::wss;
+}
+
 std::vector<protocol::server_url> parse_servers(const options& set,
                                                 error_code& error,
                                                 std::string& text) {
   auto servers = protocol::parse_url_list(set.servers, text);
-  if (servers && std::any_of(servers->begin(), servers->end(), [](const auto& each) {
-        return each.scheme != protocol::url_scheme::nats;
-      })) {
-    text = "only nats:// is supported so far";
+  // A server tells of others by the kind of address at which it was asked. So has nats.go it.
+  const auto by_websocket = [](const auto& each) { return uses_websocket(each.scheme); };
+  if (servers && std::any_of(servers->begin(), servers->end(), by_websocket) &&
+      !std::all_of(servers->begin(), servers->end(), by_websocket)) {
+    text = "ws:// and wss:// can't be mixed with other URLs";
     servers.reset();
   }
   if (servers && !set.nkey_seed.empty() && !protocol::nkey_pair::from_seed(set.nkey_seed)) {
@@ -160,7 +167,7 @@ asio::awaitable<void> driver::run() {
     if (!wants_to_go_on()) break;
 
     is_abandoned_ = false;
-    const auto error = co_await open(next->server);
+    const auto error = co_await open(*next);
     while (is_up_) co_await something_happens();
     co_await stream_ends();
     if (!wants_to_go_on()) break;
@@ -196,7 +203,8 @@ asio::awaitable<void> driver::stream_ends() {
 }
 
 // One attempt: the session is open at its end, or the error says why not.
-asio::awaitable<error_code> driver::open(const protocol::server_url& server) {
+asio::awaitable<error_code> driver::open(const server_pool::attempt& to) {
+  const auto& server = to.server;
   address_ = protocol::address(server);
   std::string why;
   auto who = load_credentials(options_, server, why);
@@ -213,9 +221,31 @@ asio::awaitable<error_code> driver::open(const protocol::server_url& server) {
     self->lose(errc::timed_out, {});
   });
   auto error = co_await dial(server);
+  const bool is_websocket = uses_websocket(server.scheme);
+  const bool is_secure = options_.tls.handshake_first ||
+                         server.scheme == protocol::url_scheme::wss ||
+                         (is_websocket && options_.tls.required);
+  if (!error && is_secure) error = co_await secure(to);
+  if (!error && is_websocket) {
+    const auto start = [&](stream_handler done) {
+      start_websocket(std::move(transport_), executor_, server, std::move(done));
+    };
+    error = co_await add_layer(start);
+  }
   if (!error && wants_to_go_on()) {
-    begin(server, *std::move(who));
-    while (is_up_ && !session_.is_open()) co_await something_happens();
+    using security = session::security;
+    const bool must = options_.tls.required || server.scheme == protocol::url_scheme::tls;
+    begin(server, *std::move(who),
+          is_secure || is_websocket ? security::settled
+          : must                    ? security::demanded
+                                    : security::if_required);
+    while (is_up_ && !session_.is_open()) {
+      if (std::exchange(awaits_tls_, false)) {
+        co_await secure_and_greet(to);
+      } else {
+        co_await something_happens();
+      }
+    }
     error = session_.is_open() ? error_code{} : last_error_;
   }
   attempt_.cancel();
@@ -223,13 +253,49 @@ asio::awaitable<error_code> driver::open(const protocol::server_url& server) {
 }
 
 asio::awaitable<error_code> driver::dial(const protocol::server_url& server) {
-  const auto& opener = options_.open_stream ? options_.open_stream : stream_opener(open_stream);
+  const auto start = [&](stream_handler done) {
+    const auto& opener = options_.open_stream ? options_.open_stream : stream_opener(open_stream);
+    opener(server, executor_, std::move(done));
+  };
+  co_return co_await add_layer(start);
+}
+
+// The stream goes on inside of TLS.
+asio::awaitable<error_code> driver::secure(const server_pool::attempt& to) {
+  std::string why;
+  const auto context = make_tls_context(options_.tls, why);
+  if (!context) {
+    tell(status::kind::error, context.error(), why);
+    co_return context.error();
+  }
+  const auto& named = options_.tls.server_name;
+  const auto start = [&](stream_handler done) {
+    start_tls(std::move(transport_), executor_, *context, named.empty() ? to.tls_name : named,
+              std::move(done));
+  };
+  co_return co_await add_layer(start);
+}
+
+asio::awaitable<void> driver::secure_and_greet(const server_pool::attempt& to) {
+  auto error = co_await secure(to);
+  if (!is_up_) co_return;
+  if (!error && session_.secured() == session::step::lost) error = session_.error();
+  if (error) {
+    lose(error, {});
+  } else {
+    send_control();
+    read();
+  }
+}
+
+// Waits for what gives the stream, or the same one with something on it. It can be aborted.
+template <class Start>
+asio::awaitable<error_code> driver::add_layer(Start start) {
   auto [error,
         stream] = co_await asio::async_initiate<decltype(waiting),
                                                 void(error_code, std::unique_ptr<transport>)>(
       [&](auto done) {
-        opener(server, executor_,
-               stream_handler(asio::bind_cancellation_slot(abort_dial_.slot(), std::move(done))));
+        start(stream_handler(asio::bind_cancellation_slot(abort_dial_.slot(), std::move(done))));
       },
       waiting);
   abort_dial_.slot().clear();
@@ -240,10 +306,11 @@ asio::awaitable<error_code> driver::dial(const protocol::server_url& server) {
   co_return error;
 }
 
-void driver::begin(const protocol::server_url& server, credentials who) {
+void driver::begin(const protocol::server_url& server, credentials who, session::security how) {
   parser_ = protocol::message_parser{};
-  session_.begin(server, std::move(who));
+  session_.begin(server, std::move(who), how);
   input_.resize(read_at_once);
+  awaits_tls_ = false;
   is_up_ = true;
   read();
 }
@@ -318,7 +385,7 @@ void driver::on_read(error_code error, std::size_t size) {
   is_reading_ = false;
   if (is_up_ && !error) handle_input(size);
   if (is_up_ && error) lose(error == asio::error::eof ? errc::disconnected : error, {});
-  if (is_up_) return read();
+  if (is_up_ && !awaits_tls_) return read();
   event_.cancel();  // the coroutine waits for the last operation
 }
 
@@ -331,6 +398,12 @@ void driver::handle_input(std::size_t size) {
   for (auto e = parser_.next(); e.what != event_kind::need_more && is_up_; e = parser_.next()) {
     messages += e.what == event_kind::message ? 1 : 0;
     const auto step = session_.handle(e, now);
+    if (step == session::step::secure) {
+      // Whoever put more there in the clear isn't heard.
+      awaits_tls_ = true;
+      parser_ = protocol::message_parser{};
+      break;
+    }
     if (step == session::step::opened) become_open();
     if (step == session::step::lost) lose(session_.error(), session_.error_text());
   }
@@ -370,7 +443,7 @@ void driver::wake_writer() {
 }
 
 void driver::write() {
-  if (is_writing_ || !is_up_) return;
+  if (is_writing_ || !is_up_ || !transport_) return;
   if (!greeting_.empty()) {
     writing_.clear();
     std::swap(writing_, greeting_);
@@ -414,7 +487,7 @@ void driver::lose(error_code why, std::string_view text) {
   const bool was_established = session_.is_open();
   last_error_ = why;
   last_text_ = text;
-  transport_->close();
+  if (transport_) transport_->close();
   session_.end();
   outbox_.suspend();
   greeting_.clear();

@@ -167,12 +167,16 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> something_happens();
   boost::asio::awaitable<void> stream_ends();
-  boost::asio::awaitable<boost::system::error_code> open(const protocol::server_url& server);
+  boost::asio::awaitable<boost::system::error_code> open(const server_pool::attempt& to);
   boost::asio::awaitable<boost::system::error_code> dial(const protocol::server_url& server);
+  boost::asio::awaitable<boost::system::error_code> secure(const server_pool::attempt& to);
+  boost::asio::awaitable<void> secure_and_greet(const server_pool::attempt& to);
+  template <class Start>
+  boost::asio::awaitable<boost::system::error_code> add_layer(Start start);
   void give_up(boost::system::error_code why);
 
   // A connection.
-  void begin(const protocol::server_url& server, credentials who);
+  void begin(const protocol::server_url& server, credentials who, session::security how);
   [[nodiscard]] bool wants_to_go_on() const noexcept {
     return life_ == life::connecting || life_ == life::established;
   }
@@ -241,10 +245,10 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   std::vector<char> input_;
   std::string greeting_;  // goes out before the outbox is open
   std::string writing_;
-  std::unique_ptr<transport> transport_;
-  boost::asio::steady_timer timer_;    // PINGs
-  boost::asio::steady_timer event_;    // wakes the coroutine, by its end or its cancellation
-  boost::asio::steady_timer attempt_;  // bounds one attempt
+  std::unique_ptr<transport> transport_;  // empty while a layer is being put on it
+  boost::asio::steady_timer timer_;       // PINGs
+  boost::asio::steady_timer event_;       // wakes the coroutine, by its end or its cancellation
+  boost::asio::steady_timer attempt_;     // bounds one attempt
   boost::asio::cancellation_signal abort_dial_;
   std::string address_;  // of the server in use, or tried
 
@@ -252,7 +256,8 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   bool is_running_ = false;    // the coroutine is there
   bool is_abandoned_ = false;  // nobody waits any more for the attempt that is under way
   bool was_open_ = false;
-  bool is_up_ = false;  // the stream is usable
+  bool is_up_ = false;       // the stream is usable
+  bool awaits_tls_ = false;  // the server has said INFO, and TLS must begin
   bool is_draining_ = false;
   bool is_reading_ = false;
   bool is_writing_ = false;

@@ -46,7 +46,7 @@ class category final : public boost::system::error_category {
       case errc::stale:
         return "the server doesn't answer any more";
       case errc::tls_required:
-        return "the server requires TLS";
+        return "TLS is required, and missing here";
       case errc::tls_unavailable:
         return "the server has no TLS";
       case errc::protocol:
@@ -55,6 +55,12 @@ class category final : public boost::system::error_category {
         return "the server refused";
       case errc::bad_credentials:
         return "the credentials can't be used";
+      case errc::certificate_expired:
+        return "the server's certificate has expired, or isn't valid yet";
+      case errc::wrong_host:
+        return "the server's certificate is for another host";
+      case errc::untrusted:
+        return "the server's certificate isn't signed by a CA that is trusted";
     }
     return "unknown error " + std::to_string(value);
   }

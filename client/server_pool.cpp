@@ -4,6 +4,15 @@
 #include <utility>
 
 namespace nuncio::client {
+namespace {
+
+// Of what a URL may hold; a name can't be all digits and dots.
+bool is_address(const std::string& host) noexcept {
+  return host.find(':') != std::string::npos ||
+         host.find_first_not_of("0123456789.") == std::string::npos;
+}
+
+}  // namespace
 
 server_pool::server_pool(std::vector<protocol::server_url> named,
                          const settings& set,
@@ -12,7 +21,7 @@ server_pool::server_pool(std::vector<protocol::server_url> named,
   for (auto& url : named) {
     const bool known = std::any_of(entries_.begin(), entries_.end(),
                                    [&url](const entry& e) { return e.url == url; });
-    if (!known) entries_.push_back({std::move(url)});
+    if (!known) entries_.push_back({.url = std::move(url)});
   }
   if (!set_.randomize) return;
   for (std::size_t i = entries_.size(); i > 1; --i) std::swap(entries_[i - 1], entries_[below(i)]);
@@ -27,7 +36,8 @@ std::optional<server_pool::attempt> server_pool::next(time now) {
     not_before += pause();
   }
   current_ = at_++;
-  return attempt{entries_[*current_].url, not_before};
+  const auto& it = entries_[*current_];
+  return attempt{it.url, not_before, it.tls_name.empty() ? it.url.host : it.tls_name};
 }
 
 // Between half and all of what doubles.
@@ -80,6 +90,9 @@ bool server_pool::merge(const std::vector<std::string>& told) {
   if (!set_.discover || told.empty() || !current_) return false;
   std::vector<protocol::server_url> listed;
   const auto& ours = entries_[*current_].url;
+  // Source: nats.go, addURLToPool.
+  const auto our_name =
+      entries_[*current_].tls_name.empty() ? ours.host : entries_[*current_].tls_name;
   for (const auto& address : told) {
     std::string error;
     auto url = protocol::parse_url(address, error);
@@ -107,7 +120,8 @@ bool server_pool::merge(const std::vector<std::string>& told) {
                                    [&](const entry& e) { return same_place(e.url, url); });
     if (known) continue;
     any_new = true;
-    entries_.push_back({std::move(url), true});
+    auto name = is_address(url.host) && !is_address(our_name) ? our_name : std::string();
+    entries_.push_back({std::move(url), true, 0, 0, std::move(name)});
     // Somewhere behind the attempts of this round, so that not every client tries the same next.
     const auto first = std::max(at_, *current_ + 1);
     if (set_.randomize && first + 1 < entries_.size()) {

@@ -34,6 +34,9 @@ class server_pool {
   struct attempt {
     protocol::server_url server;
     time not_before;
+    /// What its certificate must be for: the URL's host, or for an address that a server told of
+    /// the name of that server.
+    std::string tls_name;
   };
 
   server_pool(std::vector<protocol::server_url> named, const settings& set, random_source random);
@@ -64,6 +67,7 @@ class server_pool {
     bool told = false;  // by a server
     int failures = 0;   // in a row
     int refusals = 0;   // of credentials, in a row
+    std::string tls_name{};
   };
 
   void drop(std::size_t index);

@@ -72,8 +72,9 @@ std::uint64_t to_number(std::string_view text) noexcept {
 
 }  // namespace
 
-void session::begin(const protocol::server_url& server, credentials who) {
+void session::begin(const protocol::server_url& server, credentials who, security how) {
   server_ = server;
+  security_ = how;
   who_ = std::move(who);
   phase_ = phase::awaits_info;
   info_ = {};
@@ -131,9 +132,22 @@ session::step session::on_info(std::string_view json) {
     if (phase_ == phase::open) events_.on_info(info_);
     return step::go_on;
   }
-  if (info_.tls_required) return lose(errc::tls_required);
+  if (security_ == security::settled) return say_hello(false);
+  if (security_ == security::demanded && !info_.tls_required && !info_.tls_available) {
+    return lose(errc::tls_unavailable);
+  }
+  if (security_ == security::if_required && !info_.tls_required) return say_hello(false);
+  phase_ = phase::awaits_tls;
+  return step::secure;
+}
 
+session::step session::secured() {
+  return say_hello(true);
+}
+
+session::step session::say_hello(bool uses_tls) {
   protocol::connect_options hello;
+  hello.tls_required = uses_tls;
   hello.verbose = false;
   hello.pedantic = false;
   hello.echo = set_.echo;

@@ -62,8 +62,15 @@ class session {
   };
   enum class step : std::uint8_t {
     go_on,
+    secure,  ///< TLS must begin, then secured(); what came after INFO in the clear must be ignored
     opened,  ///< the server has agreed: resubscription() is what it must hear next
     lost,    ///< error() says why; the connection must be closed
+  };
+
+  enum class security : std::uint8_t {
+    if_required,  ///< the connection is in the clear; TLS if the server insists
+    demanded,     ///< the connection is in the clear and must not stay so
+    settled,      ///< a layer below sees to it
   };
 
   session(const settings& set, session_events& events) : set_(set), events_(events) {}
@@ -73,7 +80,12 @@ class session {
 
   /// There is a new connection, to this server, who shall know us by these credentials; its URL's
   /// user info wins over theirs.
-  void begin(const protocol::server_url& server, credentials who = {});
+  void begin(const protocol::server_url& server,
+             credentials who = {},
+             security how = security::if_required);
+  /// TLS is there: the greeting can go out.
+  /// Pre: handle() said `secure`.
+  step secured();
   /// The connection is gone. Subscriptions stay.
   void end() noexcept;
   /// Pre: begin() was called, and neither end() nor a step `lost` came since.
@@ -111,7 +123,7 @@ class session {
   std::uint64_t note_ping() noexcept { return ++pings_; }
 
  private:
-  enum class phase : std::uint8_t { none, awaits_info, awaits_pong, open };
+  enum class phase : std::uint8_t { none, awaits_info, awaits_tls, awaits_pong, open };
 
   struct subscription {
     std::string subject;
@@ -122,8 +134,8 @@ class session {
     std::uint64_t earlier = 0;  // of these, on connections before this one
   };
 
-  step greet(const protocol::server_event& event, time now);
   step on_info(std::string_view json);
+  step say_hello(bool uses_tls);
   step on_err(std::string_view text);
   void deliver(const protocol::server_message& m);
   void refuse_subscription(std::string_view complaint);
@@ -133,6 +145,7 @@ class session {
   session_events& events_;
   phase phase_ = phase::none;
   protocol::server_url server_;
+  security security_ = security::if_required;
   credentials who_;  // until they have been said
   protocol::server_info info_;
   std::string output_;

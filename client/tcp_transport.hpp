@@ -1,22 +1,21 @@
 #pragma once
 
-#include <nuncio/client/transport.hpp>
+#include "transport_stream.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include <utility>
+
 namespace nuncio::client {
 
-class tcp_transport final : public transport {
+class tcp_transport final : public transport_stream<boost::asio::ip::tcp::socket> {
  public:
   /// Pre: the socket is connected.
-  explicit tcp_transport(boost::asio::ip::tcp::socket socket);
-
-  void async_read_some(std::span<char> into, handler done) override;
-  void async_write(std::string_view bytes, handler done) override;
-  void close() noexcept override;
-
- private:
-  boost::asio::ip::tcp::socket socket_;
+  explicit tcp_transport(boost::asio::ip::tcp::socket socket)
+      : transport_stream(std::move(socket)) {
+    boost::system::error_code ignored;
+    stream().set_option(boost::asio::ip::tcp::no_delay(true), ignored);
+  }
 };
 
 }  // namespace nuncio::client

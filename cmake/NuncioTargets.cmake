@@ -34,6 +34,14 @@ add_library(nuncio_asio STATIC ${CMAKE_BINARY_DIR}/generated/asio.cpp)
 target_compile_definitions(nuncio_asio PUBLIC BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
 target_link_libraries(nuncio_asio PUBLIC Boost::headers Threads::Threads)
 
+# So is its TLS, for the rooms that speak it.
+if(NUNCIO_TLS)
+  find_package(OpenSSL 3 REQUIRED)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/asio_ssl.cpp CONTENT "#include <boost/asio/ssl/impl/src.hpp>\n")
+  add_library(nuncio_asio_ssl STATIC ${CMAKE_BINARY_DIR}/generated/asio_ssl.cpp)
+  target_link_libraries(nuncio_asio_ssl PUBLIC nuncio_asio OpenSSL::SSL)
+endif()
+
 # A room: its own folder is private, its include/ folder is what others see.
 function(nuncio_room name)
   cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})

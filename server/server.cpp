@@ -53,10 +53,14 @@ void check(const options& opts) {
 
 }  // namespace
 
-node::node(options settings, log_sink& sink, std::uint64_t seed)
-    : opts(std::move(settings)), log(sink), index(seed), global(1, "$G", seed) {
+node::node(options settings,
+           log_sink& sink,
+           std::uint64_t seed,
+           boost::asio::io_context* users_loop)
+    : opts(std::move(settings)), log(sink), loop(users_loop), index(seed), global(1, "$G", seed) {
   const auto cores = std::max(1U, std::thread::hardware_concurrency());
-  const auto count = std::min(opts.shards == 0 ? cores : opts.shards, epochs::max_members);
+  const auto wanted = std::min(opts.shards == 0 ? cores : opts.shards, epochs::max_members);
+  const auto count = loop == nullptr ? wanted : 1U;
   all_epochs = std::make_unique<epochs>(count, [this](unsigned i) { shards[i]->wake_waiters(); });
   for (unsigned i = 0; i < count; ++i) shards.push_back(std::make_unique<shard>(*this, i));
   make_client = [](connection& c) { return std::make_unique<client_role>(c); };
@@ -88,8 +92,8 @@ void node::last_one_left() noexcept {
 }
 
 struct server::running {
-  running(options settings, log_sink& log)
-      : shared(std::move(settings), log, random_seed()),
+  running(options settings, log_sink& log, boost::asio::io_context* loop)
+      : shared(std::move(settings), log, random_seed(), loop),
         accept(shared),
         system(shared),
         balance(shared) {
@@ -102,19 +106,27 @@ struct server::running {
   internal_role system;
   balancing balance;
   bool started = false;
+  bool is_lingering = false;  // stopped from within the user's loop
 };
 
 server::server(options settings, log_sink& log) {
   check(settings);
-  running_ = std::make_unique<running>(std::move(settings), log);
+  running_ = std::make_unique<running>(std::move(settings), log, nullptr);
+}
+
+server::server(options settings, log_sink& log, boost::asio::io_context& loop) {
+  check(settings);
+  running_ = std::make_unique<running>(std::move(settings), log, &loop);
 }
 
 server::~server() {
   stop();
+  // Handlers that are still on the user's loop find it there.
+  if (running_->is_lingering) linger(std::move(running_));
 }
 
 void server::start() {
-  auto& [shared, accept, system, balance, started] = *running_;
+  auto& [shared, accept, system, balance, started, is_lingering] = *running_;
   accept.open();
   shared.info.port = accept.port();
   system.subscribe();
@@ -124,12 +136,22 @@ void server::start() {
 }
 
 void server::stop() {
-  auto& [shared, accept, system, balance, started] = *running_;
+  auto& [shared, accept, system, balance, started, is_lingering] = *running_;
   if (!std::exchange(started, false)) return;
   accept.close();
   balance.stop();
+  if (shared.loop != nullptr && shared.loop->get_executor().running_in_this_thread()) {
+    shared.shards.front()->stop_at_once();
+    running_->is_lingering = true;
+    return;
+  }
   for (const auto& each : shared.shards) each->request_stop();
   for (const auto& each : shared.shards) each->join();
+}
+
+void server::linger(std::unique_ptr<running> it) {
+  shard& only = *it->shared.shards.front();
+  only.when_clear([kept = std::shared_ptr<running>(std::move(it))] {});
 }
 
 void server::enter_lame_duck(std::function<void()> done) {
@@ -139,6 +161,10 @@ void server::enter_lame_duck(std::function<void()> done) {
   shared.lame_duck.store(true, std::memory_order_seq_cst);
   if (shared.connections.load(std::memory_order_seq_cst) == 0) return shared.last_one_left();
   for (const auto& each : shared.shards) each->enter_lame_duck();
+}
+
+std::unique_ptr<in_process_end> server::connect() {
+  return running_->accept.connect();
 }
 
 std::uint16_t server::port() const noexcept {

@@ -24,6 +24,7 @@ void balancing::wake() {
 }
 
 void balancing::stop() {
+  if (node_.loop != nullptr) return;  // one shard: nothing ever began
   std::promise<void> done;
   boost::asio::post(timer_.get_executor(), [this, &done] {
     stopped_ = true;

@@ -1,5 +1,6 @@
 #include "listener.hpp"
 
+#include "pipe.hpp"
 #include "shard.hpp"
 
 #include <boost/asio/ip/v6_only.hpp>
@@ -56,6 +57,7 @@ listener::listener(node& owner)
     : node_(owner), io_(owner.shards.front()->io()), acceptor_(io_), retry_(io_) {}
 
 void listener::open() {
+  if (!node_.opts.listen) return;
   const int wanted = node_.opts.port;
   const auto port = static_cast<std::uint16_t>(wanted < 0    ? 0
                                                : wanted == 0 ? default_port
@@ -81,22 +83,33 @@ void listener::open() {
 
 void listener::start() {
   asio::post(io_, [this] { wait(); });
+  const std::scoped_lock held(door_);
+  is_welcome_ = true;
 }
 
 void listener::close() {
-  std::promise<void> done;
-  asio::post(io_, [this, &done] {
+  {
+    const std::scoped_lock held(door_);
+    is_welcome_ = false;
+  }
+  const auto close_here = [this] {
     closed_ = true;
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     retry_.cancel();
+  };
+  // The thread of a user's loop is the caller's.
+  if (node_.loop != nullptr) return close_here();
+  std::promise<void> done;
+  asio::post(io_, [&] {
+    close_here();
     done.set_value();
   });
   done.get_future().wait();
 }
 
 void listener::wait() {
-  if (closed_) return;
+  if (closed_ || !acceptor_.is_open()) return;
   acceptor_.async_wait(tcp::acceptor::wait_read, [this](const boost::system::error_code& failure) {
     if (!failure) accept_ready();
   });
@@ -126,8 +139,7 @@ bool listener::accept_one() {
                                    &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (descriptor < 0) return errno == ECONNABORTED || errno == EINTR;
   const auto peer = endpoint_of(from);
-  const auto limit = node_.opts.max_connections;
-  if (limit > 0 && node_.connections.load(std::memory_order_relaxed) >= limit) {
+  if (is_full()) {
     refuse(descriptor, peer);
     return true;
   }
@@ -164,10 +176,36 @@ shard& listener::choose() const {
   return **std::min_element(all.begin(), all.end(), busier);
 }
 
+std::unique_ptr<in_process_end> listener::connect() {
+  const std::scoped_lock held(door_);
+  if (!is_welcome_) return nullptr;
+  const tcp::endpoint peer(asio::ip::address_v4::loopback(), 0);
+  shard& home = choose();
+  auto ends = make_pipe(home.io());
+  if (is_full()) {
+    std::string text = refusal(peer);
+    const iovec piece{text.data(), text.size()};
+    ends.server->write(&piece, 1);
+    return std::move(ends.user);
+  }
+  node_.connections.fetch_add(1, std::memory_order_relaxed);
+  home.adopt(std::move(ends.server), peer);
+  return std::move(ends.user);
+}
+
+bool listener::is_full() const {
+  const auto limit = node_.opts.max_connections;
+  return limit > 0 && node_.connections.load(std::memory_order_relaxed) >= limit;
+}
+
+// The reference says who it is before it says no.
+std::string listener::refusal(const tcp::endpoint& peer) const {
+  return protocol::info_line(node_.info_for(node_.next_cid.fetch_add(1), peer)) +
+         protocol::error_line(protocol::errc::max_connections);
+}
+
 void listener::refuse(int descriptor, const tcp::endpoint& peer) const {
-  // The reference says who it is before it says no.
-  const std::string text = protocol::info_line(node_.info_for(node_.next_cid.fetch_add(1), peer)) +
-                           protocol::error_line(protocol::errc::max_connections);
+  const std::string text = refusal(peer);
   [[maybe_unused]] const auto sent = ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL);
   ::shutdown(descriptor, SHUT_WR);
   ::close(descriptor);

@@ -2,12 +2,16 @@
 
 #include "node.hpp"
 
+#include <nuncio/server/in_process.hpp>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
 
 namespace nuncio::server {
@@ -24,6 +28,9 @@ class listener {
   /// Any thread but the shards', while they run. Once it returns, no shard is given another socket.
   void close();
 
+  /// Any thread. A connection from this process; nothing unless between start() and close().
+  [[nodiscard]] std::unique_ptr<in_process_end> connect();
+
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
 
  private:
@@ -32,6 +39,8 @@ class listener {
   bool accept_one();
   void pause_accepting(int reason);
   [[nodiscard]] shard& choose() const;
+  [[nodiscard]] bool is_full() const;
+  [[nodiscard]] std::string refusal(const boost::asio::ip::tcp::endpoint& peer) const;
   void refuse(int descriptor, const boost::asio::ip::tcp::endpoint& peer) const;
 
   node& node_;
@@ -40,6 +49,8 @@ class listener {
   boost::asio::steady_timer retry_;
   std::uint16_t port_ = 0;
   bool closed_ = false;
+  std::mutex door_;  // guards `is_welcome_`, so that no connection comes once close() has returned
+  bool is_welcome_ = false;
 };
 
 }  // namespace nuncio::server

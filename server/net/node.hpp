@@ -10,6 +10,7 @@
 #include <nuncio/server/options.hpp>
 #include <nuncio/server/role.hpp>
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include <atomic>
@@ -27,13 +28,18 @@ class shard;
 /// What all shards of one server share. Constant while they run, but for what is atomic or says how
 /// it is shared.
 struct node {
-  node(options settings, log_sink& sink, std::uint64_t seed);
+  node(options settings,
+       log_sink& sink,
+       std::uint64_t seed,
+       boost::asio::io_context* users_loop = nullptr);
   node(const node&) = delete;
   node& operator=(const node&) = delete;
   ~node();
 
   const options opts;
   log_sink& log;
+  /// Of the user's, on which the only shard runs; null: shards have their own.
+  boost::asio::io_context* const loop;
   protocol::server_info info;  ///< as told to clients, but for what differs by connection
 
   sublist index;

@@ -28,6 +28,7 @@ milliseconds tick_for(const options& opts) {
 shard::shard(node& owner, unsigned index)
     : node_(owner),
       index_(index),
+      io_(owner.loop != nullptr ? *owner.loop : own_loop_.emplace(1)),
       epoch_(*owner.all_epochs, index),
       random_(hash_bytes("pick", owner.next_cid.load() + index + 1) ^
               reinterpret_cast<std::uintptr_t>(this)),
@@ -36,6 +37,8 @@ shard::shard(node& owner, unsigned index)
       busy_poll_(owner.opts.busy_poll) {}
 
 shard::~shard() {
+  // On a loop of the user's that didn't go on to their last handlers.
+  for (const connection* const each : unfinished_) delete each;
   for (std::uint16_t i = 0; i < match_cache::size; ++i) {
     if (const auto entry = cache_.replace(i, nullptr)) use_outlets(*entry, -1);
   }
@@ -43,13 +46,53 @@ shard::~shard() {
 }
 
 void shard::start() {
-  work_.emplace(io_.get_executor());
   now_ = steady_clock::now();
+  if (!own_loop_) return;
+  work_.emplace(io_.get_executor());
   thread_ = std::thread([this] { run(); });
 }
 
 void shard::join() {
   if (thread_.joinable()) thread_.join();
+  if (!own_loop_) run_to_end();
+}
+
+// Nobody else runs the loop.
+void shard::run_to_end() {
+  const bool was_stopped = io_.stopped();
+  const auto run_one = [this] {
+    if (io_.stopped()) io_.restart();
+    io_.run_one();
+  };
+  while (!has_ended_) run_one();
+  bool is_clear = false;
+  when_clear([&is_clear] { is_clear = true; });
+  while (!is_clear) run_one();
+  epoch_.leave();
+  if (was_stopped) io_.stop();
+}
+
+// What has been cancelled is still to be called, and may have posted something in turn. The loop is
+// first in, first out.
+void shard::when_clear(std::function<void()> then, int rounds) {
+  boost::asio::post(io_, [this, then = std::move(then), rounds]() mutable {
+    if (rounds == 0) return then();
+    when_clear(std::move(then), rounds - 1);
+  });
+}
+
+void shard::stop_at_once() {
+  begin_stop();
+  if (!has_ended_) drop_all();
+}
+
+// On a loop of the user's nobody says when it is idle.
+void shard::leave_soon() {
+  if (std::exchange(leave_posted_, true)) return;
+  boost::asio::post(io_, [this] {
+    leave_posted_ = false;
+    epoch_.leave();
+  });
 }
 
 void shard::run() {
@@ -95,6 +138,7 @@ void shard::end_batch() {
   input_.recycle();
   if (!ending_.empty()) end_all();
   if (!loose_.empty()) release_loose();
+  if (!own_loop_ && epoch_.backlog() != 0) leave_soon();
 }
 
 void shard::wake_waiters() {
@@ -214,7 +258,13 @@ void shard::finish(connection& c) {
 
 // Others may still hold it until the grace period is over; the stream's waits must have ended, too.
 void shard::retire_when_idle(connection& c) {
-  if (c.waits_ == 0) epoch_.retire(&c);
+  if (c.waits_ == 0) {
+    if (!own_loop_) std::erase(unfinished_, &c);
+    epoch_.retire(&c);
+  } else if (!own_loop_ &&
+             std::find(unfinished_.begin(), unfinished_.end(), &c) == unfinished_.end()) {
+    unfinished_.push_back(&c);
+  }
 }
 
 void shard::set_timer(connection& c, milliseconds delay) {
@@ -319,23 +369,28 @@ void shard::begin_stop() {
   for (auto& [cid, c] : connections_) c->end(close_reason::shutdown);
   stop_timer_.expires_after(drain_limit);
   stop_timer_.async_wait([this](const boost::system::error_code& failure) {
-    if (failure) return;
-    enter();
-    for (auto& [cid, c] : connections_) {
-      const std::scoped_lock held(c->queue.lock);
-      chunk::free_all(c->queue.drop());
-      ending_.push_back(c);
-    }
-    end_batch();
+    if (!failure) drop_all();
   });
   end_batch();
   end_loop_if_done();
+}
+
+// What hasn't left stays.
+void shard::drop_all() {
+  enter();
+  for (auto& [cid, c] : connections_) {
+    const std::scoped_lock held(c->queue.lock);
+    chunk::free_all(c->queue.drop());
+    ending_.push_back(c);
+  }
+  end_batch();
 }
 
 void shard::end_loop_if_done() {
   if (!stopping_ || !connections_.empty()) return;
   int arriving = 0;
   if (!arriving_.compare_exchange_strong(arriving, loop_ended) && arriving != loop_ended) return;
+  has_ended_ = true;
   work_.reset();
   ticker_.cancel();
   stop_timer_.cancel();

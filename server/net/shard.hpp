@@ -45,7 +45,8 @@ struct alignas(64) shard_counters {
   }
 };
 
-/// One thread, one io_context, its connections. Reads a batch of at most one buffer, routes what is
+/// One thread, one io_context, its connections; or the user's io_context, and the thread that runs
+/// that. Reads a batch of at most one buffer, routes what is
 /// in it into outlets, and flushes each outlet once.
 ///
 /// Every handler begins with enter() and ends with end_batch(). Only what says so
@@ -69,7 +70,12 @@ class shard {
   void start();
   /// Any thread. Drains for at most a second, closes all connections, ends the thread.
   void request_stop();
+  /// Waits for the end of its thread; or runs the user's loop until nothing there is ours.
   void join();
+  /// On the user's loop, from within a handler that isn't ours. No connection is left; what is
+  /// still under way on the loop is over when_clear().
+  void stop_at_once();
+  void when_clear(std::function<void()> then, int rounds = 8);
   /// Any thread. Tells clients to go elsewhere and closes them one by one after the grace period.
   void enter_lame_duck();
   /// Any thread. Takes over a connected, non-blocking socket.
@@ -142,6 +148,9 @@ class shard {
 
   void run();
   void run_turn();
+  void leave_soon();
+  void drop_all();
+  void run_to_end();
   bool look_for_work();
 
   // Reading.
@@ -225,7 +234,8 @@ class shard {
 
   node& node_;
   const unsigned index_;
-  boost::asio::io_context io_{1};
+  std::optional<boost::asio::io_context> own_loop_;  // none on the user's
+  boost::asio::io_context& io_;
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_;
   std::thread thread_;
   epoch_member epoch_;
@@ -237,6 +247,9 @@ class shard {
   boost::asio::steady_timer ticker_{io_};
   bool ticking_ = false;
   bool stopping_ = false;
+  bool has_ended_ = false;               // nothing will be begun any more
+  bool leave_posted_ = false;            // on the user's loop
+  std::vector<connection*> unfinished_;  // there: over, but for waits of theirs
   bool in_lame_duck_ = false;
   // Connections on their way here, which the loop must outlive.
   static constexpr int loop_ended = -1;

@@ -14,11 +14,16 @@ from nats_py import connect
 from real_clients import ServerProcess, need_nats_py, parse, peer, run_tests
 
 
+# What echo_caller asks and expects, but for the text at the end: 20 and 22, and their sum.
+REQUEST = b"\x93\x14\x16"
+REPLY = b"\x92\x2a"
+
+
 class EchoService:
     """Our example, until the end of the block."""
 
     def __init__(self, options, server):
-        self.command = [os.path.join(options.examples, "echo_service"), server.url]
+        self.command = [os.path.join(options.examples, "echo_service"), "--server", server.url]
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
@@ -56,11 +61,11 @@ def test_nats_micro_shows_ours(options):
 def test_nats_py_calls_ours(options):
     async def body(server):
         nc = await connect(server)
-        answer = await nc.request("echo.unary", b"\xa5hello", timeout=5)
-        assert answer.data == b"\xa5hello", answer
-        as_json = await nc.request("echo.unary", b'"hello"', timeout=5, headers={"Content-Type": "application/json"})
-        assert as_json.data == b'"hello"', as_json
-        failed = await nc.request("echo.unary", b"\xa0", timeout=5)
+        answer = await nc.request("echo.unary", REQUEST + b"\xa5hello", timeout=5)
+        assert answer.data == REPLY + b"\xa5hello", answer
+        as_json = await nc.request("echo.unary", b'[20,22,"hello"]', timeout=5, headers={"Content-Type": "application/json"})
+        assert as_json.data == b'[42,"hello"]', as_json
+        failed = await nc.request("echo.unary", REQUEST + b"\xa0", timeout=5)
         assert failed.headers["Nats-Service-Error"] == "say something", failed.headers
         assert failed.headers["Nats-Service-Error-Code"] == "400", failed.headers
         stats = json.loads((await nc.request("$SRV.STATS.echo", b"", timeout=5)).data)
@@ -81,10 +86,10 @@ def test_our_stub_calls_theirs(options):
         group = service.add_group(name="echo")
 
         async def answer(request):
-            if request.data == b"\xa4fail":
+            if request.data == REQUEST + b"\xa4fail":
                 await request.respond_error("418", "teapot")
             else:
-                await request.respond(request.data)
+                await request.respond(REPLY + request.data[len(REQUEST):])
 
         await group.add_endpoint(name="unary", handler=answer)
         await nc.flush()
@@ -94,7 +99,7 @@ def test_our_stub_calls_theirs(options):
                 os.path.join(options.examples, "echo_caller"), server.url, text, stdout=asyncio.subprocess.PIPE)
             return (await process.communicate())[0].decode()
 
-        assert await caller("hello") == "hello\n"
+        assert await caller("hello") == "hello 42\n"
         assert await caller("fail") == "FAILED_PRECONDITION (418): teapot\n"
         await service.stop()
         assert (await caller("hello")).startswith("UNAVAILABLE")
@@ -114,13 +119,13 @@ def test_our_stub_finds_theirs(options):
         service = await nats.micro.add_service(nc, name="echo", version="2.0.0")
 
         async def answer(request):
-            await request.respond(request.data)
+            await request.respond(REPLY + request.data[len(REQUEST):])
 
         await service.add_endpoint(name="unary", handler=answer)
         await nc.flush()
         process = await asyncio.create_subprocess_exec(
             os.path.join(options.examples, "echo_caller"), server.url, "found", stdout=asyncio.subprocess.PIPE)
-        assert (await process.communicate())[0] == b"found\n"
+        assert (await process.communicate())[0] == b"found 42\n"
         await nc.close()
 
     with ServerProcess(options.server) as server:

@@ -31,6 +31,12 @@ class server_process {
   ~server_process() { kill(SIGKILL); }
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  /// Of another listener, by nats-server's name for its kind, as `websocket` or `cluster`; on
+  /// 127.0.0.1. 0 if there is none.
+  [[nodiscard]] std::uint16_t port_of(const std::string& kind) const {
+    const auto at = ports_.find('"' + kind + '"');
+    return at == std::string::npos ? std::uint16_t{0} : port_in(ports_.substr(at));
+  }
   [[nodiscard]] std::string url() const { return "nats://127.0.0.1:" + std::to_string(port_); }
 
   /// Ends it; with SIGKILL as a crash would.
@@ -82,19 +88,23 @@ class server_process {
     for (const auto& each : std::filesystem::directory_iterator(folder)) {
       if (each.path().extension() != ".ports") continue;
       std::ifstream file(each.path());
-      const std::string text(std::istreambuf_iterator<char>(file), {});
-      const auto at = text.find("127.0.0.1:");
-      if (at == std::string::npos) return false;
-      port_ = static_cast<std::uint16_t>(std::strtoul(text.c_str() + at + 10, nullptr, 10));
-      return true;
+      ports_.assign(std::istreambuf_iterator<char>(file), {});
+      port_ = port_in(ports_);
+      return port_ != 0;
     }
     return false;
+  }
+  static std::uint16_t port_in(const std::string& text) {
+    const auto at = text.find("127.0.0.1:");
+    if (at == std::string::npos) return 0;
+    return static_cast<std::uint16_t>(std::strtoul(text.c_str() + at + 10, nullptr, 10));
   }
 
   const std::string program_;
   const std::vector<std::string> flags_;
   pid_t pid_ = -1;
   std::uint16_t port_ = 0;
+  std::string ports_;  // the ports file
 };
 
 }  // namespace nuncio::test

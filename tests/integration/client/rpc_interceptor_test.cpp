@@ -226,3 +226,43 @@ TEST_CASE("rpc: metrics count calls of both ends") {
     CHECK(ended(all[3], code::unavailable) == 1);
   });
 }
+
+TEST_CASE("rpc: interceptors of both ends are told of streams, and refuse them") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    lines notes;
+    const auto calling = std::make_shared<spy>("calling", notes);
+    const auto served = std::make_shared<spy>("served", notes);
+    auto set = calc();
+    set.interceptors = {served};
+    rpc::service service(w.serving, set);
+    service.server_stream<int, int>("count",
+                                    [](int n, rpc::writer<int>& out) -> asio::awaitable<void> {
+                                      for (int i = 0; i < n; ++i) co_await out.async_write(i);
+                                    });
+    co_await w.ready();
+    rpc::stub_options options;
+    options.interceptors = {calling};
+    rpc::stub remote(w.calling, "calc", options);
+    {
+      auto items = remote.server_stream<int>("count", 3);
+      int sum = 0;
+      while (const auto each = co_await items.async_read()) sum += *each;
+      CHECK(sum == 3);
+    }
+    CHECK(notes == lines{"calling starts count", "served starts count", "served ends count OK",
+                         "calling ends count OK"});
+    CHECK(calling->kind == rpc::call_kind::server_stream);
+    CHECK(served->kind == rpc::call_kind::server_stream);
+
+    const std::vector<std::shared_ptr<spy>> both{served, calling};
+    for (const auto& each : both) {
+      each->starting = [](rpc::call_view& call) { call.refuse({code::permission_denied, "no"}); };
+      notes.clear();
+      auto items = remote.server_stream<int>("count", 3);
+      const auto how = co_await status_of(items.async_read());
+      CHECK(how.code == code::permission_denied);
+      CHECK(how.surely_not_run);
+      CHECK(notes.size() == (each == served ? 4U : 2U));
+    }
+  });
+}

@@ -130,3 +130,21 @@ TEST_CASE("server pool: the order is random, nothing is lost or doubled") {
   }
   CHECK(differs);
 }
+
+TEST_CASE("server pool: an address that a server told of may use that server's certificate") {
+  auto pool = plain_pool("tls://broker.test");
+  CHECK(pool.next(start)->tls_name == "broker.test");
+  pool.connected();
+  CHECK(pool.merge({"10.0.0.2:4222", "other.test:4222", "[::1]:4222"}));
+  pool.lost();
+  CHECK(pool.next(start)->tls_name == "broker.test");
+  pool.connected();
+  CHECK(pool.merge({"10.0.0.2:4222", "other.test:4222", "[::1]:4222", "10.0.0.3:4222"}));
+  CHECK(pool.next(start)->tls_name == "other.test");
+  CHECK(pool.next(start)->tls_name == "broker.test");
+  CHECK(pool.next(start)->tls_name == "broker.test");
+  // The name goes from one address to the next.
+  const auto last = *pool.next(start);
+  CHECK(last.server.host == "10.0.0.3");
+  CHECK(last.tls_name == "broker.test");
+}

@@ -120,7 +120,7 @@ TEST_CASE("session: a greeting that fails says why") {
            row{"INFO {}\r\n-ERR 'Authorization Violation'\r\n", errc::authorization},
            row{"INFO {}\r\n-ERR 'authorization violation'\r\n", errc::authorization},
            row{"INFO {}\r\n-ERR 'maximum connections exceeded'\r\n", errc::server_full},
-           row{"INFO {\"tls_required\":true}\r\n", errc::tls_required},
+           row{"INFO {}\r\n-ERR 'Secure Connection - TLS Required'\r\n", errc::tls_required},
            row{"INFO nonsense\r\n", errc::protocol},
            row{"PONG\r\n", errc::protocol},
            row{"HTTP/1.1 400 Bad Request\r\n", errc::protocol},
@@ -131,6 +131,37 @@ TEST_CASE("session: a greeting that fails says why") {
     world w;
     CHECK(w.feed(bytes) == step::lost);
     CHECK(w.it.error() == means);
+  }
+}
+
+TEST_CASE("session: TLS begins where the server requires it, or the user and the server has it") {
+  using security = session::security;
+  struct row {
+    security how;
+    const char* info;
+    step expected;
+  };
+  for (const auto& [how, info, expected] : {
+           row{security::if_required, "INFO {}\r\n", step::go_on},
+           row{security::if_required, "INFO {\"tls_available\":true}\r\n", step::go_on},
+           row{security::if_required, "INFO {\"tls_required\":true}\r\n", step::secure},
+           row{security::demanded, "INFO {}\r\n", step::lost},
+           row{security::demanded, "INFO {\"tls_available\":true}\r\n", step::secure},
+           row{security::demanded, "INFO {\"tls_required\":true}\r\n", step::secure},
+           row{security::settled, "INFO {}\r\n", step::go_on},
+           row{security::settled, "INFO {\"tls_required\":true}\r\n", step::go_on},
+       }) {
+    CAPTURE(static_cast<int>(how));
+    CAPTURE(info);
+    world w;
+    w.it.begin({}, {}, how);
+    CHECK(w.feed(info) == expected);
+    CHECK(w.output.empty() == (expected != step::go_on));
+    if (expected == step::lost) CHECK(w.it.error() == errc::tls_unavailable);
+    if (expected != step::secure) continue;
+    CHECK(w.it.secured() == step::go_on);
+    CHECK(w.it.take_output().find("\"tls_required\":true") != std::string::npos);
+    CHECK(w.feed("PONG\r\n") == step::opened);
   }
 }
 

@@ -54,8 +54,26 @@ struct subscription_limits {
   when_full full = when_full::error;  ///< error: the new message is dropped
 };
 
+/// How TLS is used, where it is: for `tls://`, or if a server requires it. Files are PEM, and read
+/// anew for each attempt to connect.
+struct tls_options {
+  bool required = false;  ///< as if every URL were `tls` or `wss`: never a word in the clear
+  /// Don't wait for a word of the server's, which it says in the clear. For servers that are
+  /// configured so; implies `required`.
+  bool handshake_first = false;
+  /// The server must prove who it is. Without that, whoever is between can read and change all.
+  bool verify = true;
+  std::string ca_file;           ///< who may vouch for servers; empty: whom the system trusts
+  std::string certificate_file;  ///< the client's own, with its chain, for servers that want one
+  std::string key_file;          ///< of that certificate; empty: it is in the same file
+  /// What the server's certificate must be for; empty: the host of the URL. An address that a
+  /// server told of may use the name of that server.
+  std::string server_name;
+};
+
 struct options {
-  /// Comma-separated: `nats://[user:pass@|token@]host[:port]` or a bare `host[:port]`.
+  /// Comma-separated: `nats://[user:pass@|token@]host[:port]` or a bare `host[:port]`, or
+  /// `tls://…`; or all of them `ws://…[/path]` or `wss://…`.
   std::string servers = "nats://127.0.0.1:4222";
   std::string name;  ///< shown in the server's monitoring
   /// The user info of a URL wins over these three.
@@ -85,8 +103,10 @@ struct options {
   when_full pending_full = when_full::error;
   subscription_limits subscriptions;  ///< unless a subscription has its own
 
-  /// How streams to servers are opened; empty: as their URLs say. For transports of one's own.
+  /// How streams to servers are opened; empty: by TCP. For transports of one's own.
   stream_opener open_stream;
+
+  tls_options tls;
 
   /// Called on the connection's executor. It may use the connection, not destroy it.
   std::function<void(const status&)> on_status;

@@ -42,7 +42,8 @@ class transport {
 using stream_handler = boost::asio::any_completion_handler<void(boost::system::error_code,
                                                                 std::unique_ptr<transport>)>;
 
-/// Opens a byte stream to a server: the plain one, over which the protocol is spoken at once.
+/// Opens a byte stream to a server: the plain one, in the place of TCP. TLS and WebSocket lie over
+/// it where the URL, the options or the server ask for that.
 ///
 /// It completes once, on `executor`, never from within the call; without an error it gives a
 /// stream. Cancel:  the handler's slot, terminal: it must complete soon then, with
@@ -52,7 +53,7 @@ using stream_opener = std::function<void(const protocol::server_url& server,
                                          const boost::asio::any_io_executor& executor,
                                          stream_handler done)>;
 
-/// Opens what the URL names, as a connection does by itself.
+/// Opens TCP to the URL's host and port, as a connection does by itself.
 /// Errors:  of name resolution and sockets.
 void open_stream(const protocol::server_url& server,
                  const boost::asio::any_io_executor& executor,

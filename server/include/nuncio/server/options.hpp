@@ -10,6 +10,8 @@ namespace nuncio::server {
 
 /// Every setting of a node as plain data, with the defaults of nats-server; knows nothing of files.
 struct options {
+  /// False: no port is listened on, and only server::connect() leads here.
+  bool listen = true;
   /// Address to listen on; the default takes IPv4 and IPv6.
   std::string host = "0.0.0.0";
   /// 0: the default port 4222; negative: any free one, see server::port().

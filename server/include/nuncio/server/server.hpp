@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nuncio/server/in_process.hpp>
 #include <nuncio/server/log.hpp>
 #include <nuncio/server/options.hpp>
 #include <nuncio/server/stats.hpp>
@@ -8,6 +9,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+
+namespace boost::asio {
+class io_context;
+}
 
 namespace nuncio::server {
 
@@ -22,6 +27,13 @@ class server {
  public:
   /// `log` must outlive the server. Nothing is opened yet.
   server(options settings, log_sink& log);
+  /// Serves on the caller's loop instead of threads of its own: for a broker beside its clients,
+  /// which then needs no change of thread. One thread runs the loop, or one at a time; `shards` and
+  /// `busy_poll` mean nothing. start(), stop(), enter_lame_duck() and the destructor are called by
+  /// that thread, or while nobody runs the loop. Within one of its handlers stop() closes at once:
+  /// what is queued for clients then is lost.
+  /// Lifetime: `loop` outlives the server; what it still has of the server's, `log`, too.
+  server(options settings, log_sink& log, boost::asio::io_context& loop);
   server(const server&) = delete;
   server& operator=(const server&) = delete;
   /// Stops first, if need be.
@@ -42,7 +54,12 @@ class server {
   /// start().
   void enter_lame_duck(std::function<void()> done);
 
-  /// The port in use; 0 before start().
+  /// A new connection to this server, from this process and without a socket; nothing unless it
+  /// runs and is no lame duck.
+  /// Thread: any.
+  [[nodiscard]] std::unique_ptr<in_process_end> connect();
+
+  /// The port in use; 0 before start(), and if it listens on none.
   [[nodiscard]] std::uint16_t port() const noexcept;
   /// The public nkey that names this server, new for each object.
   [[nodiscard]] const std::string& id() const noexcept;
@@ -53,6 +70,7 @@ class server {
 
  private:
   struct running;
+  static void linger(std::unique_ptr<running> it);
   std::unique_ptr<running> running_;
 };
 

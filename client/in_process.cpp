@@ -1,0 +1,114 @@
+#include <nuncio/client/in_process.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+
+#include <utility>
+
+namespace nuncio::client {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+/// A local stream, and the operations that wait for it. Shared with wake-ups that are under way.
+class local_transport_core : public std::enable_shared_from_this<local_transport_core> {
+ public:
+  local_transport_core(std::unique_ptr<local_stream> stream, asio::any_io_executor executor)
+      : stream_(std::move(stream)), executor_(std::move(executor)) {}
+
+  void listen() {
+    stream_->listen(posting(&local_transport_core::go_on_reading),
+                    posting(&local_transport_core::go_on_writing));
+  }
+  void read(std::span<char> into, transport::handler done) {
+    into_ = into;
+    reader_.swap(done);
+    go_on_reading();
+  }
+  void write(std::string_view bytes, transport::handler done) {
+    from_ = bytes;
+    written_ = 0;
+    writer_.swap(done);
+    go_on_writing();
+  }
+  void close() noexcept {
+    stream_->close();
+    complete(reader_, asio::error::operation_aborted, 0);
+    complete(writer_, asio::error::operation_aborted, 0);
+  }
+
+ private:
+  std::function<void()> posting(void (local_transport_core::*what)()) {
+    return [self = shared_from_this(), what] {
+      asio::post(self->executor_, [self, what] { ((*self).*what)(); });
+    };
+  }
+  void go_on_reading() {
+    if (!reader_) return;
+    const auto got = stream_->read(into_);
+    if (got.size == 0 && !got.is_over) return;
+    complete(reader_, got.size == 0 ? error_code(asio::error::eof) : error_code(), got.size);
+  }
+  void go_on_writing() {
+    if (!writer_) return;
+    const auto got = stream_->write(from_);
+    from_.remove_prefix(got.size);
+    written_ += got.size;
+    if (from_.empty()) {
+      complete(writer_, {}, written_);
+    } else if (got.is_over) {
+      complete(writer_, asio::error::broken_pipe, written_);
+    }
+  }
+  void complete(transport::handler& which, error_code error, std::size_t size) {
+    if (!which) return;
+    asio::post(executor_,
+               [done = std::move(which), error, size]() mutable { std::move(done)(error, size); });
+  }
+
+  std::unique_ptr<local_stream> stream_;
+  const asio::any_io_executor executor_;
+  std::span<char> into_;
+  std::string_view from_;
+  std::size_t written_ = 0;
+  transport::handler reader_;
+  transport::handler writer_;
+};
+
+class local_transport final : public transport {
+ public:
+  explicit local_transport(std::shared_ptr<local_transport_core> core) : core_(std::move(core)) {}
+  local_transport(const local_transport&) = delete;
+  local_transport& operator=(const local_transport&) = delete;
+  ~local_transport() override { core_->close(); }
+
+  void async_read_some(std::span<char> into, handler done) override {
+    core_->read(into, std::move(done));
+  }
+  void async_write(std::string_view bytes, handler done) override {
+    core_->write(bytes, std::move(done));
+  }
+  void close() noexcept override { core_->close(); }
+
+ private:
+  std::shared_ptr<local_transport_core> core_;
+};
+
+}  // namespace
+
+stream_opener open_local(std::function<std::unique_ptr<local_stream>()> connect) {
+  return
+      [connect = std::move(connect)](const protocol::server_url&,
+                                     const asio::any_io_executor& executor, stream_handler done) {
+        asio::post(executor, [connect, executor, done = std::move(done)]() mutable {
+          auto stream = connect();
+          if (!stream) return std::move(done)(asio::error::connection_refused, nullptr);
+          const auto core = std::make_shared<local_transport_core>(std::move(stream), executor);
+          core->listen();
+          std::move(done)(error_code{}, std::make_unique<local_transport>(core));
+        });
+      };
+}
+
+}  // namespace nuncio::client
