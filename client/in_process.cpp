@@ -2,6 +2,7 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <utility>
 
@@ -11,11 +12,41 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
+/// An operation that waits for its result. The loop holds it, in a timer's wait, as it holds those
+/// of sockets: so it goes with the loop if that ends before it does.
+class parked_operation {
+ public:
+  explicit parked_operation(const asio::any_io_executor& executor) : timer_(executor) {}
+
+  /// `owner` holds this object.
+  void park(std::shared_ptr<void> owner, transport::handler done) {
+    is_waiting_ = true;
+    timer_.expires_at(asio::steady_timer::time_point::max());
+    timer_.async_wait([this, owner = std::move(owner), done = std::move(done)](error_code) mutable {
+      std::move(done)(error_, size_);
+    });
+  }
+  [[nodiscard]] bool is_waiting() const noexcept { return is_waiting_; }
+  /// Not within this call, but soon.
+  void finish(error_code error, std::size_t size) {
+    if (!std::exchange(is_waiting_, false)) return;
+    error_ = error;
+    size_ = size;
+    timer_.cancel();
+  }
+
+ private:
+  asio::steady_timer timer_;
+  bool is_waiting_ = false;
+  error_code error_;
+  std::size_t size_ = 0;
+};
+
 /// A local stream, and the operations that wait for it. Shared with wake-ups that are under way.
 class local_transport_core : public std::enable_shared_from_this<local_transport_core> {
  public:
-  local_transport_core(std::unique_ptr<local_stream> stream, asio::any_io_executor executor)
-      : stream_(std::move(stream)), executor_(std::move(executor)) {}
+  local_transport_core(std::unique_ptr<local_stream> stream, const asio::any_io_executor& executor)
+      : stream_(std::move(stream)), executor_(executor), reader_(executor), writer_(executor) {}
 
   void listen() {
     stream_->listen(posting(&local_transport_core::go_on_reading),
@@ -23,48 +54,45 @@ class local_transport_core : public std::enable_shared_from_this<local_transport
   }
   void read(std::span<char> into, transport::handler done) {
     into_ = into;
-    reader_.swap(done);
+    reader_.park(shared_from_this(), std::move(done));
     go_on_reading();
   }
   void write(std::string_view bytes, transport::handler done) {
     from_ = bytes;
     written_ = 0;
-    writer_.swap(done);
+    writer_.park(shared_from_this(), std::move(done));
     go_on_writing();
   }
   void close() noexcept {
     stream_->close();
-    complete(reader_, asio::error::operation_aborted, 0);
-    complete(writer_, asio::error::operation_aborted, 0);
+    reader_.finish(asio::error::operation_aborted, 0);
+    writer_.finish(asio::error::operation_aborted, 0);
   }
 
  private:
   std::function<void()> posting(void (local_transport_core::*what)()) {
-    return [self = shared_from_this(), what] {
-      asio::post(self->executor_, [self, what] { ((*self).*what)(); });
+    return [weak = weak_from_this(), what, executor = executor_] {
+      asio::post(executor, [weak, what] {
+        if (const auto self = weak.lock()) ((*self).*what)();
+      });
     };
   }
   void go_on_reading() {
-    if (!reader_) return;
+    if (!reader_.is_waiting()) return;
     const auto got = stream_->read(into_);
     if (got.size == 0 && !got.is_over) return;
-    complete(reader_, got.size == 0 ? error_code(asio::error::eof) : error_code(), got.size);
+    reader_.finish(got.size == 0 ? error_code(asio::error::eof) : error_code(), got.size);
   }
   void go_on_writing() {
-    if (!writer_) return;
+    if (!writer_.is_waiting()) return;
     const auto got = stream_->write(from_);
     from_.remove_prefix(got.size);
     written_ += got.size;
     if (from_.empty()) {
-      complete(writer_, {}, written_);
+      writer_.finish({}, written_);
     } else if (got.is_over) {
-      complete(writer_, asio::error::broken_pipe, written_);
+      writer_.finish(asio::error::broken_pipe, written_);
     }
-  }
-  void complete(transport::handler& which, error_code error, std::size_t size) {
-    if (!which) return;
-    asio::post(executor_,
-               [done = std::move(which), error, size]() mutable { std::move(done)(error, size); });
   }
 
   std::unique_ptr<local_stream> stream_;
@@ -72,8 +100,8 @@ class local_transport_core : public std::enable_shared_from_this<local_transport
   std::span<char> into_;
   std::string_view from_;
   std::size_t written_ = 0;
-  transport::handler reader_;
-  transport::handler writer_;
+  parked_operation reader_;
+  parked_operation writer_;
 };
 
 class local_transport final : public transport {
