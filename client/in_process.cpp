@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <optional>
 #include <utility>
 
 namespace nuncio::client {
@@ -11,6 +12,11 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+
+struct outcome {
+  error_code error;
+  std::size_t size = 0;
+};
 
 /// An operation that waits for its result. The loop holds it, in a timer's wait, as it holds those
 /// of sockets: so it goes with the loop if that ends before it does.
@@ -23,23 +29,21 @@ class parked_operation {
     is_waiting_ = true;
     timer_.expires_at(asio::steady_timer::time_point::max());
     timer_.async_wait([this, owner = std::move(owner), done = std::move(done)](error_code) mutable {
-      std::move(done)(error_, size_);
+      std::move(done)(how_.error, how_.size);
     });
   }
   [[nodiscard]] bool is_waiting() const noexcept { return is_waiting_; }
   /// Not within this call, but soon.
-  void finish(error_code error, std::size_t size) {
+  void finish(const outcome& how) {
     if (!std::exchange(is_waiting_, false)) return;
-    error_ = error;
-    size_ = size;
+    how_ = how;
     timer_.cancel();
   }
 
  private:
   asio::steady_timer timer_;
   bool is_waiting_ = false;
-  error_code error_;
-  std::size_t size_ = 0;
+  outcome how_;
 };
 
 /// A local stream, and the operations that wait for it. Shared with wake-ups that are under way.
@@ -54,19 +58,17 @@ class local_transport_core : public std::enable_shared_from_this<local_transport
   }
   void read(std::span<char> into, transport::handler done) {
     into_ = into;
-    reader_.park(shared_from_this(), std::move(done));
-    go_on_reading();
+    start(reader_, try_read(), std::move(done));
   }
   void write(std::string_view bytes, transport::handler done) {
     from_ = bytes;
     written_ = 0;
-    writer_.park(shared_from_this(), std::move(done));
-    go_on_writing();
+    start(writer_, try_write(), std::move(done));
   }
   void close() noexcept {
     stream_->close();
-    reader_.finish(asio::error::operation_aborted, 0);
-    writer_.finish(asio::error::operation_aborted, 0);
+    reader_.finish({asio::error::operation_aborted});
+    writer_.finish({asio::error::operation_aborted});
   }
 
  private:
@@ -77,22 +79,34 @@ class local_transport_core : public std::enable_shared_from_this<local_transport
       });
     };
   }
+  // Most writes are over at once, and need no timer.
+  void start(parked_operation& which, const std::optional<outcome>& now, transport::handler done) {
+    if (!now) return which.park(shared_from_this(), std::move(done));
+    asio::post(executor_, [done = std::move(done), now = *now]() mutable {
+      std::move(done)(now.error, now.size);
+    });
+  }
   void go_on_reading() {
     if (!reader_.is_waiting()) return;
-    const auto got = stream_->read(into_);
-    if (got.size == 0 && !got.is_over) return;
-    reader_.finish(got.size == 0 ? error_code(asio::error::eof) : error_code(), got.size);
+    if (const auto now = try_read()) reader_.finish(*now);
   }
   void go_on_writing() {
     if (!writer_.is_waiting()) return;
+    if (const auto now = try_write()) writer_.finish(*now);
+  }
+  std::optional<outcome> try_read() {
+    const auto got = stream_->read(into_);
+    if (got.size != 0) return outcome{{}, got.size};
+    if (got.is_over) return outcome{asio::error::eof, 0};
+    return std::nullopt;
+  }
+  std::optional<outcome> try_write() {
     const auto got = stream_->write(from_);
     from_.remove_prefix(got.size);
     written_ += got.size;
-    if (from_.empty()) {
-      writer_.finish({}, written_);
-    } else if (got.is_over) {
-      writer_.finish(asio::error::broken_pipe, written_);
-    }
+    if (from_.empty()) return outcome{{}, written_};
+    if (got.is_over) return outcome{asio::error::broken_pipe, written_};
+    return std::nullopt;
   }
 
   std::unique_ptr<local_stream> stream_;
