@@ -289,8 +289,7 @@ asio::awaitable<void> driver::secure_and_greet(const server_pool::attempt& to) {
 }
 
 // Waits for what gives the stream, or the same one with something on it. It can be aborted.
-template <class Start>
-asio::awaitable<error_code> driver::add_layer(Start start) {
+asio::awaitable<error_code> driver::add_layer(std::function<void(stream_handler)> start) {
   auto [error,
         stream] = co_await asio::async_initiate<decltype(waiting),
                                                 void(error_code, std::unique_ptr<transport>)>(

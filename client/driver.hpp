@@ -171,8 +171,8 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   boost::asio::awaitable<boost::system::error_code> dial(const protocol::server_url& server);
   boost::asio::awaitable<boost::system::error_code> secure(const server_pool::attempt& to);
   boost::asio::awaitable<void> secure_and_greet(const server_pool::attempt& to);
-  template <class Start>
-  boost::asio::awaitable<boost::system::error_code> add_layer(Start start);
+  boost::asio::awaitable<boost::system::error_code> add_layer(
+      std::function<void(stream_handler)> start);
   void give_up(boost::system::error_code why);
 
   // A connection.

@@ -67,7 +67,7 @@ class server_pool {
     bool told = false;  // by a server
     int failures = 0;   // in a row
     int refusals = 0;   // of credentials, in a row
-    std::string tls_name{};
+    std::string tls_name;
   };
 
   void drop(std::size_t index);
