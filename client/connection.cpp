@@ -26,7 +26,11 @@ void connection::start_connect(handler done) {
 void connection::start_publish(message m, handler done) {
   asio::dispatch(driver_->get_executor(),
                  [it = driver_, m = std::move(m), done = std::move(done)]() mutable {
-                   it->publish_later(std::move(m), {std::move(done), it->get_executor()});
+                   driver::operation operation(std::move(done), it->get_executor());
+                   if (it->pending_full() == when_full::error) {
+                     return operation.post(it->get_executor(), it->publish(m.view()));
+                   }
+                   it->publish_later(std::move(m), std::move(operation));
                  });
 }
 
@@ -34,6 +38,13 @@ void connection::start_request(message m, std::chrono::milliseconds timeout, ans
   asio::dispatch(driver_->get_executor(),
                  [it = driver_, m = std::move(m), timeout, done = std::move(done)]() mutable {
                    it->request(m.view(), timeout, {std::move(done), it->get_executor()});
+                 });
+}
+
+void connection::start_request_many(message m, const collect_options& until, answers_handler done) {
+  asio::dispatch(driver_->get_executor(),
+                 [it = driver_, m = std::move(m), until, done = std::move(done)]() mutable {
+                   it->request_many(m.view(), until, {std::move(done), it->get_executor()});
                  });
 }
 

@@ -55,6 +55,10 @@ std::vector<protocol::server_url> parse_servers(const options& set,
     text = "nkey_seed isn't a seed";
     servers.reset();
   }
+  if (servers && set.subscriptions.full == when_full::wait) {
+    text = "subscriptions.full can't be when_full::wait";
+    servers.reset();
+  }
   if (servers) return *std::move(servers);
   error = errc::bad_options;
   return {};

@@ -88,6 +88,7 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
  public:
   using operation = pending<boost::system::error_code>;
   using next_operation = pending<boost::system::error_code, message>;
+  using collect_operation = pending<boost::system::error_code, std::vector<message>>;
 
   driver(boost::asio::any_io_executor executor, options settings);
   driver(const driver&) = delete;
@@ -100,8 +101,11 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   void flush(operation done);
   void drain(operation done);
   void drain(const std::shared_ptr<subscription_state>& state, operation done);
+  /// Waits for room, whatever the options say.
   void publish_later(message m, operation done);
+  [[nodiscard]] when_full pending_full() const noexcept { return options_.pending_full; }
   void request(const message_view& m, std::chrono::milliseconds timeout, next_operation done);
+  void request_many(const message_view& m, const collect_options& until, collect_operation done);
 
   /// Puts a call into calls(): answers to its subject can come from now on.
   timed_mux::token expect(std::unique_ptr<mux_call> call);

@@ -49,6 +49,59 @@ class request_call final : public mux_call {
   operation done_;
 };
 
+/// A request that collects answers.
+class collecting_call final : public mux_call {
+ public:
+  using operation = driver::collect_operation;
+
+  collecting_call(driver& home, const collect_options& until, time now, operation done)
+      : mux_call(now + until.timeout),
+        home_(home),
+        until_(until),
+        end_(now + until.timeout),
+        done_(std::move(done)) {}
+
+  std::optional<time> on_answer(const message_view& m, time now) override {
+    if (is_no_responders(m)) return end(answers_.empty() ? errc::no_responders : error_code());
+    if (until_.until_empty && m.payload.empty()) return end({});
+    answers_.emplace_back(m);
+    bytes_ += m.payload.size() + m.header_block.size();
+    if (answers_.size() == until_.count || bytes_ >= until_.max_bytes) return end({});
+    return until_.stall.count() > 0 ? std::min(end_, now + until_.stall) : end_;
+  }
+  std::optional<time> on_time(time) override {
+    return end(answers_.empty() ? errc::timed_out : error_code());
+  }
+  void on_failure(error_code why) override { static_cast<void>(end(why)); }
+  [[nodiscard]] const operation& done() const noexcept { return done_; }
+
+ private:
+  // Once the bytes of this read are used up.
+  class finished final : public finished_call {
+   public:
+    finished(operation done, error_code error, std::vector<message> answers)
+        : done_(std::move(done)), error_(error), answers_(std::move(answers)) {}
+    void complete() override { done_.complete(error_, std::move(answers_)); }
+
+   private:
+    operation done_;
+    error_code error_;
+    std::vector<message> answers_;
+  };
+
+  std::optional<time> end(error_code how) {
+    home_.finish_soon(std::make_unique<finished>(std::move(done_), how, std::move(answers_)));
+    return std::nullopt;
+  }
+
+  driver& home_;
+  const collect_options until_;
+  const time end_;
+  operation done_;
+  std::vector<message> answers_;
+  std::size_t bytes_ = 0;
+};
+
 // What would break the line, or be taken for several words.
 bool has_blank(std::string_view text) noexcept {
   return std::any_of(text.begin(), text.end(),
@@ -125,6 +178,18 @@ void driver::request(const message_view& m,
                      next_operation done) {
   auto request =
       std::make_unique<request_call>(*this, steady_clock::now() + timeout, std::move(done));
+  const auto slot = request->done().slot();
+  std::unique_ptr<mux_call> call = std::move(request);
+  const auto [error, which] = start(call, m);
+  if (error) return call->on_failure(error);
+  cancel_by(slot, which);
+}
+
+void driver::request_many(const message_view& m,
+                          const collect_options& until,
+                          collect_operation done) {
+  auto request =
+      std::make_unique<collecting_call>(*this, until, steady_clock::now(), std::move(done));
   const auto slot = request->done().slot();
   std::unique_ptr<mux_call> call = std::move(request);
   const auto [error, which] = start(call, m);
@@ -236,6 +301,11 @@ std::shared_ptr<subscription_state> driver::subscribe(std::string_view subject,
                                                     std::move(deliver));
   if (!protocol::is_valid_subscription(subject) || has_blank(subject) || has_blank(set.queue)) {
     state->finish(errc::bad_subject);
+    return state;
+  }
+  // What is read can't wait without holding all others up.
+  if (set.limits && set.limits->full == when_full::wait) {
+    state->finish(errc::bad_options);
     return state;
   }
   const auto say = [id, set, subject = std::string(subject)](std::string& out) {

@@ -3,8 +3,11 @@
 
 #include <nuncio/client/subscription.hpp>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 
@@ -155,6 +158,13 @@ void subscription::unsubscribe_after(std::uint64_t max) {
 
 std::uint64_t subscription::dropped() const noexcept {
   return state_ ? state_->dropped() : 0;
+}
+
+boost::asio::awaitable<std::optional<message>> subscription::async_read() {
+  auto [error, m] = co_await async_next(boost::asio::as_tuple(boost::asio::use_awaitable));
+  if (error == errc::ended) co_return std::nullopt;
+  if (error) throw boost::system::system_error(error);
+  co_return std::move(m);
 }
 
 }  // namespace nuncio::client

@@ -340,6 +340,94 @@ TEST_CASE("connection: a full buffer refuses, and async_publish waits for room")
   });
 }
 
+TEST_CASE("connection: who doesn't want to wait for room is told that there is none") {
+  run([]() -> asio::awaitable<void> {
+    const auto executor = co_await here();
+    connection nc(executor, {.max_pending = 64 * 1024, .pending_full = client::when_full::error});
+    const std::string part(10'000, 'x');
+    while (!nc.publish("a", part)) {
+    }
+    CHECK(co_await error_of([&](auto token) { return nc.async_publish("a", part, token); }) ==
+          errc::buffer_full);
+    auto sub =
+        nc.subscribe("a", {.limits = client::subscription_limits{.full = client::when_full::wait}});
+    CHECK(co_await error_of([&](auto token) { return sub.async_next(token); }) ==
+          errc::bad_options);
+  });
+}
+
+TEST_CASE("connection: a request can have several answers, until they are enough") {
+  server_process server(server_program());
+  run([&]() -> asio::awaitable<void> {
+    const auto executor = co_await here();
+    connection nc(executor, {.servers = server.url()});
+    co_await nc.async_connect(asio::use_awaitable);
+    int late = 0;
+    auto one = nc.subscribe("count", [&](const client::message_view& m) {
+      CHECK_FALSE(nc.publish(m.reply, "1"));
+      CHECK_FALSE(nc.publish(m.reply, "2"));
+      CHECK_FALSE(nc.publish(m.reply, ""));
+      CHECK_FALSE(nc.publish(m.reply, "3"));
+      ++late;
+    });
+    using collect = client::collect_options;
+    const auto ask = [&](const std::string& subject,
+                         collect until) -> asio::awaitable<std::string> {
+      const auto [error, answers] = co_await nc.async_request_many(subject, "?", until, as_values);
+      std::string out;
+      for (const auto& each : answers) out += "[" + std::string(each.payload()) + "]";
+      co_return error ? out + error.message() : out;
+    };
+    const collect two{.count = 2};
+    CHECK(co_await ask("count", two) == "[1][2]");
+    const collect to_empty{.until_empty = true};
+    CHECK(co_await ask("count", to_empty) == "[1][2]");
+    const collect stalled{.stall = 100ms};
+    CHECK(co_await ask("count", stalled) == "[1][2][][3]");
+    const collect for_a_while{.timeout = 100ms};
+    CHECK(co_await ask("count", for_a_while) == "[1][2][][3]");
+    const collect small{.max_bytes = 1};
+    CHECK(co_await ask("count", small) == "[1]");
+    CHECK(co_await ask("nobody", two) == error_code(errc::no_responders).message());
+    auto silent = nc.subscribe("silent", [](const client::message_view&) {});
+    CHECK(co_await ask("silent", for_a_while) == error_code(errc::timed_out).message());
+    // Two who answer are two answers.
+    auto other = nc.subscribe(
+        "count", [&](const client::message_view& m) { CHECK_FALSE(nc.publish(m.reply, "other")); });
+    const collect five{.count = 5};
+    CHECK((co_await ask("count", five)).find("[other]") != std::string::npos);
+    nc.async_request_many("silent", "?", {}, [&](error_code error, const auto& answers) {
+      CHECK(error == errc::closed);
+      CHECK(answers.empty());
+      late = -1;
+    });
+    nc.close();
+    co_await until([&] { return late == -1; });
+  });
+}
+
+TEST_CASE("connection: reading a subscription ends with it") {
+  server_process server(server_program());
+  run([&]() -> asio::awaitable<void> {
+    const auto executor = co_await here();
+    connection nc(executor, {.servers = server.url()});
+    co_await nc.async_connect(asio::use_awaitable);
+    auto sub = nc.subscribe("a", {.max_messages = 3});
+    for (const std::string each : {"x", "y", "z"}) CHECK_FALSE(nc.publish("a", each));
+    std::string got;
+    while (const auto m = co_await sub.async_read()) got += m->payload();
+    CHECK(got == "xyz");
+    auto wrong = nc.subscribe("a..b");
+    bool thrown = false;
+    try {
+      co_await wrong.async_read();
+    } catch (const boost::system::system_error& why) {
+      thrown = why.code() == errc::bad_subject;
+    }
+    CHECK(thrown);
+  });
+}
+
 TEST_CASE("connection: threads publish and subscribe at once") {
   server_process server(server_program());
   asio::io_context context(1);

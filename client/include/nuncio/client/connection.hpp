@@ -18,10 +18,20 @@
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace nuncio::client {
 
 class driver;
+
+/// When the answers to a request are enough. The time counts in any case.
+struct collect_options {
+  std::chrono::milliseconds timeout{5000};  ///< for all of them
+  std::size_t count = 0;                    ///< answers; 0: any number
+  std::chrono::milliseconds stall{0};       ///< without another answer; 0: no matter
+  bool until_empty = false;                 ///< an answer without a payload ends it, and isn't one
+  std::size_t max_bytes = 64UL * 1024 * 1024;  ///< of all; then they are enough, too
+};
 
 /// A connection to a server of NATS' kind, and to the next one when that is lost.
 ///
@@ -40,6 +50,8 @@ class connection {
   using handler = boost::asio::any_completion_handler<void(boost::system::error_code)>;
   using answer_handler =
       boost::asio::any_completion_handler<void(boost::system::error_code, message)>;
+  using answers_handler =
+      boost::asio::any_completion_handler<void(boost::system::error_code, std::vector<message>)>;
   using callback = std::function<void(const message_view&)>;
 
   static constexpr std::chrono::milliseconds default_timeout{5000};  ///< of a request
@@ -85,7 +97,8 @@ class connection {
   /// The same with everything a message can have; an empty `reply` or `header_block` is none.
   boost::system::error_code publish(const message_view& m);
 
-  /// publish() that waits for room where there is none.
+  /// publish() that waits for room where there is none, unless options::pending_full says
+  /// when_full::error.
   ///
   /// Errors:  as of publish(), but errc::buffer_full only for what exceeds the whole buffer.
   /// Cancel:  terminal, partial, total, while it waits; the message isn't sent then.
@@ -133,6 +146,34 @@ class connection {
         token, message(m));
   }
 
+  /// Sends a message and collects answers, of several who are subscribed or of one who sends
+  /// several, until `until` says that it is enough.
+  ///
+  /// Completes with `void(error_code, std::vector<message>)`.
+  /// Errors:  errc::no_responders, at once, if nobody is subscribed; errc::timed_out if no answer
+  ///          came; as of publish(); errc::closed, with what had come.
+  /// Cancel:  all types; operation_aborted, with what had come.
+  /// Lifetime: the views until the call returns.
+  template <class Token = boost::asio::deferred_t>
+  auto async_request_many(const message_view& m,
+                          const collect_options& until = {},
+                          Token&& token = {}) {
+    return boost::asio::async_initiate<Token,
+                                       void(boost::system::error_code, std::vector<message>)>(
+        [this, until](auto done, message what) {
+          start_request_many(std::move(what), until, answers_handler(std::move(done)));
+        },
+        token, message(m));
+  }
+  template <class Token = boost::asio::deferred_t>
+  auto async_request_many(std::string_view subject,
+                          std::string_view payload,
+                          const collect_options& until = {},
+                          Token&& token = {}) {
+    return async_request_many(message_view{.subject = subject, .payload = payload}, until,
+                              std::forward<Token>(token));
+  }
+
   /// Completes when the server has handled everything said so far, so that subscriptions made
   /// before are in place and refusals have been told.
   ///
@@ -174,6 +215,7 @@ class connection {
   void start_connect(handler done);
   void start_publish(message m, handler done);
   void start_request(message m, std::chrono::milliseconds timeout, answer_handler done);
+  void start_request_many(message m, const collect_options& until, answers_handler done);
   void start_flush(handler done);
   void start_drain(handler done);
 

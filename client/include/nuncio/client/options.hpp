@@ -17,6 +17,7 @@ namespace nuncio::client {
 enum class when_full : std::uint8_t {
   error,        ///< it isn't taken: errc::buffer_full
   drop_oldest,  ///< the oldest ones make room, without a word but in statistics
+  wait,         ///< who can wait does: publish() is errc::buffer_full, async_publish() waits
 };
 
 /// Something that happened to a connection besides its operations.
@@ -51,7 +52,7 @@ struct reconnect_options {
 struct subscription_limits {
   std::size_t messages = 65'536;  ///< that wait to be taken
   std::size_t bytes = 64UL * 1024 * 1024;
-  when_full full = when_full::error;  ///< error: the new message is dropped
+  when_full full = when_full::error;  ///< error: the new message is dropped; not `wait`
 };
 
 /// How TLS is used, where it is: for `tls://`, or if a server requires it. Files are PEM, and read
@@ -100,7 +101,7 @@ struct options {
   std::size_t max_pending = 8UL * 1024 * 1024;
   /// What gives way when they are too many while there is no connection. While there is one, it is
   /// the new message.
-  when_full pending_full = when_full::error;
+  when_full pending_full = when_full::wait;
   subscription_limits subscriptions;  ///< unless a subscription has its own
 
   /// How streams to servers are opened; empty: by TCP. For transports of one's own.

@@ -5,6 +5,7 @@
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -60,6 +61,14 @@ class subscription {
         [state = state_](auto handler) { start_next(state, next_handler(std::move(handler))); },
         token);
   }
+
+  /// The next message; nothing once it has ended well, so that
+  ///
+  ///   while (auto m = co_await orders.async_read()) use(*m);
+  ///
+  /// ends by itself. Errors:  throws boost::system::system_error for what else async_next() says.
+  /// Cancel:  as async_next(). Lifetime: this, until it completes.
+  [[nodiscard]] boost::asio::awaitable<std::optional<message>> async_read();
 
   /// A message that waits, without waiting. On the connection's executor only.
   [[nodiscard]] std::optional<message> try_next();
