@@ -18,7 +18,8 @@ class busy_poll {
   using duration = std::chrono::nanoseconds;
   static constexpr std::uint32_t most_skipped = 64;
 
-  explicit busy_poll(duration limit) noexcept : limit_(limit) {}
+  /// `cores`: on which the process may run. On one alone, nobody could give it work meanwhile.
+  busy_poll(duration limit, int cores) noexcept : limit_(cores > 1 ? limit : duration{0}) {}
 
   /// A wait begins: for how long to look first; 0: sleep at once.
   [[nodiscard]] duration next() noexcept {

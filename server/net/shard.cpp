@@ -1,7 +1,9 @@
 #include "shard.hpp"
 
 #include <boost/asio/post.hpp>
+#include <climits>
 
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +25,11 @@ milliseconds tick_for(const options& opts) {
                     milliseconds{1000});
 }
 
+int usable_cores() noexcept {
+  cpu_set_t cores;
+  return ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : INT_MAX;
+}
+
 }  // namespace
 
 shard::shard(node& owner, unsigned index)
@@ -34,7 +41,7 @@ shard::shard(node& owner, unsigned index)
               reinterpret_cast<std::uintptr_t>(this)),
       tick_(tick_for(owner.opts)),
       looks_(owner.all_epochs->members()),
-      busy_poll_(owner.opts.busy_poll) {}
+      busy_poll_(owner.opts.busy_poll, usable_cores()) {}
 
 shard::~shard() {
   // On a loop of the user's that didn't go on to their last handlers.

@@ -251,7 +251,7 @@ TEST_CASE("load meter: looking for work in vain is not work") {
 TEST_CASE("busy poll: goes on while most looks find something, and nearly stops where few do") {
   // How many of 10,000 waits look first, if every `of`th look finds nothing (or: something).
   const auto looks = [](int of, bool mostly) {
-    busy_poll policy(50us);
+    busy_poll policy(50us, 2);
     int count = 0;
     for (int i = 0; i < 10'000; ++i) {
       if (policy.next() == 0ns) continue;
@@ -267,7 +267,7 @@ TEST_CASE("busy poll: goes on while most looks find something, and nearly stops 
 }
 
 TEST_CASE("busy poll: finds its way back when looking pays again, and does nothing if told so") {
-  busy_poll policy(50us);
+  busy_poll policy(50us, 2);
   const auto wait = [&policy](bool found) {
     if (policy.next() == 0ns) return false;
     policy.looked(found);
@@ -277,8 +277,10 @@ TEST_CASE("busy poll: finds its way back when looking pays again, and does nothi
   int waits = 0;
   for (int row = 0; row < 3; ++waits) row = wait(true) ? row + 1 : 0;
   CHECK(waits <= static_cast<int>(busy_poll::most_skipped) + 3);
-  busy_poll off(0us);
+  busy_poll off(0us, 2);
   CHECK(off.next() == 0ns);
+  busy_poll alone(50us, 1);
+  CHECK(alone.next() == 0ns);
 }
 
 TEST_CASE("load meter: what another process has of the core is not ours") {
