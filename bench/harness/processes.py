@@ -29,6 +29,15 @@ def die_with_parent(sig: int = signal.SIGKILL) -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, sig, 0, 0, 0)
 
 
+def on_cores(cores: set[int] | None):
+    """What a child does first: it ends with its parent, and stays on these cores if there are any."""
+    def prepare() -> None:
+        die_with_parent()
+        if cores:
+            os.sched_setaffinity(0, cores)
+    return prepare
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time of all threads, by the process's CPU clock (Linux numbers them so)."""
     return time.clock_gettime((~pid << 3) | 2)
@@ -37,8 +46,9 @@ def cpu_seconds(pid: int) -> float:
 class Server:
     """A server on a free loopback port; ended when the with block is left, however that is."""
 
-    def __init__(self, path: str, args: list[str]):
+    def __init__(self, path: str, args: list[str], cores: set[int] | None = None):
         self.path = path
+        self._cores = cores
         # A relay is a server of ours that knows no options.
         if args[:1] == ["relay-server"]:
             self._argv = [path, *args]
@@ -52,7 +62,7 @@ class Server:
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(
                     self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    cwd=self._dir.name, preexec_fn=die_with_parent)
+                    cwd=self._dir.name, preexec_fn=on_cores(self._cores))
         except OSError as e:
             self._dir.cleanup()
             raise RunError(f"{self.path} can't be started: {e}") from e
