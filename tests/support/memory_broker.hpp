@@ -5,6 +5,7 @@
 #include <nuncio/protocol/parser.hpp>
 #include <nuncio/protocol/subject.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -42,7 +43,9 @@ class memory_broker : public std::enable_shared_from_this<memory_broker> {
     return protocol::flow::go_on;
   }
   protocol::flow on_sub(const protocol::ops::sub& op) {
-    subscriptions_.emplace_back(op.subject, op.sid);
+    const bool is_known = std::any_of(subscriptions_.begin(), subscriptions_.end(),
+                                      [&](const auto& each) { return each.second == op.sid; });
+    if (!is_known) subscriptions_.emplace_back(op.subject, op.sid);
     return protocol::flow::go_on;
   }
   protocol::flow on_unsub(const protocol::ops::unsub& op) {
