@@ -1,10 +1,8 @@
 # What every room shares: warnings, third parties, and one-line declarations of libraries and tests.
-include(GNUInstallDirs)
-
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(nuncio_sodium REQUIRED IMPORTED_TARGET libsodium)
 
 # Headers only. scripts/bootstrap unpacks them where their package can't be installed.
 find_path(NUNCIO_MSGPACK_INCLUDE msgpack.hpp
@@ -29,30 +27,41 @@ if(NUNCIO_WERROR)
 endif()
 
 # Asio is compiled once: what a file pays for is its declarations.
-file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/asio.cpp CONTENT "#include <boost/asio/impl/src.hpp>\n")
-add_library(nuncio_asio STATIC ${CMAKE_BINARY_DIR}/generated/asio.cpp)
+add_library(nuncio_asio STATIC ${PROJECT_SOURCE_DIR}/cmake/asio.cpp)
+add_library(nuncio::asio ALIAS nuncio_asio)
+target_compile_features(nuncio_asio PUBLIC cxx_std_20)
 target_compile_definitions(nuncio_asio PUBLIC BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
 target_link_libraries(nuncio_asio PUBLIC Boost::headers Threads::Threads)
 
 # So is its TLS, for the rooms that speak it.
 if(NUNCIO_TLS)
   find_package(OpenSSL 3 REQUIRED)
-  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/asio_ssl.cpp CONTENT "#include <boost/asio/ssl/impl/src.hpp>\n")
-  add_library(nuncio_asio_ssl STATIC ${CMAKE_BINARY_DIR}/generated/asio_ssl.cpp)
+  add_library(nuncio_asio_ssl STATIC ${PROJECT_SOURCE_DIR}/cmake/asio_ssl.cpp)
   target_link_libraries(nuncio_asio_ssl PUBLIC nuncio_asio OpenSSL::SSL)
 endif()
 
-# A room: its own folder is private, its include/ folder is what others see.
+if(NUNCIO_INSTALL)
+  nuncio_install_library(asio COMPONENT base)
+  nuncio_install_library(msgpack COMPONENT rpc)
+  if(TARGET nuncio_asio_ssl)
+    nuncio_install_library(asio_ssl COMPONENT client)
+  endif()
+endif()
+
+# A room: its own folder is private, its include/ folder is what others see. One with a COMPONENT is installed with it.
 function(nuncio_room name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "" "COMPONENT" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(nuncio_${name} STATIC ${ARG_SOURCES})
   add_library(nuncio::${name} ALIAS nuncio_${name})
   target_include_directories(nuncio_${name}
-    PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>
+    PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
     PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_features(nuncio_${name} PUBLIC cxx_std_20)
   target_link_libraries(nuncio_${name} PUBLIC ${ARG_PUBLIC}
     PRIVATE ${ARG_PRIVATE} $<BUILD_INTERFACE:nuncio_warnings>)
+  if(NUNCIO_INSTALL AND ARG_COMPONENT)
+    nuncio_install_library(${name} COMPONENT ${ARG_COMPONENT})
+  endif()
 endfunction()
 
 # A doctest binary; every test has a time limit.
