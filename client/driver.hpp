@@ -122,10 +122,6 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   }
   [[nodiscard]] bool is_in_batch() const noexcept { return in_batch_; }
   [[nodiscard]] timed_mux& calls() noexcept { return *calls_; }
-  /// Before something is added to calls() otherwise than by start(): answers can come.
-  void await_answers() {
-    if (!has_inbox_) subscribe_inbox();
-  }
   /// Lets the slot end a call of calls(), with operation_aborted.
   void cancel_by(boost::asio::cancellation_slot slot, timed_mux::token which);
   /// Calls `cancel` on the executor when the slot says so; never if this is gone by then.

@@ -159,7 +159,7 @@ void driver::retry_publishes() {
 }
 
 timed_mux::token driver::expect(std::unique_ptr<mux_call> call) {
-  await_answers();
+  if (!has_inbox_) subscribe_inbox();
   return calls_->add(std::move(call));
 }
 

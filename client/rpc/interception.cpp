@@ -72,8 +72,9 @@ std::optional<status> begin_call(const interceptor_list& all,
                                  std::string* thrown) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     start(*all[i], call, thrown);
-    if (!call.refusal()) continue;
-    auto why = *call.refusal();
+    const auto& refusal = call.refusal();
+    if (!refusal) continue;
+    auto why = *refusal;
     why.surely_not_run = true;
     end_first(i + 1, all, call, why, {});
     return why;

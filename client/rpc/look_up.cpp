@@ -53,8 +53,8 @@ std::optional<std::string_view> look_up::find_instead(std::string_view endpoint,
 bool look_up::wait(waiting_call& call, bool may_ask, time now) {
   if (!is_asking_) {
     const bool is_fresh = answered_ && now - *answered_ < fresh;
-    if (!may_ask || is_fresh || !home_.is_open() || !protocol::is_service_name(service_))
-      return false;
+    const bool can_ask = home_.is_open() && protocol::is_service_name(service_);
+    if (!may_ask || is_fresh || !can_ask) return false;
     directory_.clear();
     std::unique_ptr<client::mux_call> request =
         std::make_unique<info_request>(shared_from_this(), now);

@@ -87,7 +87,7 @@ void planned_call::begin(detail::request&& what, time now) {
     if (auto why = begin_call(watching, view)) return fail(*std::move(why));
     is_watched_ = true;
   }
-  what_ = compose(core_->prefix, std::move(what));
+  what_ = compose(core_->prefix, what);
   endpoint_ = std::move(what.endpoint);
   headers_ = std::move(what.headers);
   what_.line.takes_accept = !is_one_way_;
@@ -124,11 +124,10 @@ bool planned_call::admit(time now) {
 }
 
 attempt& planned_call::add(time first) {
-  home().await_answers();
   auto made = std::make_unique<attempt>(*this, first);
   auto& it = *made;
   *std::find(live_.begin(), live_.end(), nullptr) = &it;
-  it.set_token(home().calls().add(std::move(made)));
+  it.set_token(home().expect(std::move(made)));
   return it;
 }
 

@@ -1,6 +1,5 @@
 #include "runtime.hpp"
 
-#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 
@@ -27,17 +26,11 @@ void runtime::send(std::string_view subject, const rpc_line& line, std::string_v
 
 // What is to be cancelled is looked up only when its turn has come: it may have moved meanwhile.
 void runtime::cancel_by(asio::cancellation_slot slot, client::timed_mux::token first) {
-  if (!slot.is_connected()) return;
-  slot.assign([weak = home_.weak_from_this(), first](asio::cancellation_type) {
-    const auto home = weak.lock();
-    if (!home) return;
-    asio::post(home->get_executor(), [home, first] {
-      if (const auto gone = home->calls().remove(first)) {
-        return gone->on_failure(asio::error::operation_aborted);
-      }
-      const auto& moved = of(*home).moved_;
-      if (const auto at = moved.find(first); at != moved.end()) at->second->cancel();
-    });
+  home_.on_cancel(slot, [this, first] {
+    if (const auto gone = home_.calls().remove(first)) {
+      return gone->on_failure(asio::error::operation_aborted);
+    }
+    if (const auto at = moved_.find(first); at != moved_.end()) at->second->cancel();
   });
 }
 

@@ -44,16 +44,17 @@ void served_unary::watch(time now) {
 }
 
 std::optional<served_unary::time> served_unary::next_time() const {
-  if (accept_at_ && deadline()) return std::min(*accept_at_, *deadline());
+  const auto end = deadline();
+  if (accept_at_ && end) return std::min(*accept_at_, *end);
   if (accept_at_) return accept_at_;
-  if (deadline()) return deadline();
+  if (end) return end;
   // A controlled call without an end of its own.
   return is_accepted_ ? std::optional(time::max()) : std::nullopt;
 }
 
 std::optional<served_unary::time> served_unary::on_time(time now) {
   if (accept_at_ && now >= *accept_at_) accept(now);
-  if (deadline() && now >= *deadline()) {
+  if (const auto end = deadline(); end && now >= *end) {
     controlled_.reset();
     abandon();  // the caller knows
     return std::nullopt;

@@ -90,10 +90,10 @@ void stub::start_call(const std::shared_ptr<stub_core>& core,
                       std::unique_ptr<pending_call> call,
                       bool is_one_way) {
   const auto executor = core->home->get_executor();
-  asio::dispatch(
-      executor, [core, what = std::move(what), call = std::move(call), is_one_way]() mutable {
-        planned_call::start(std::move(core), std::move(what), std::move(call), is_one_way);
-      });
+  asio::dispatch(executor, [core = core, what = std::move(what), call = std::move(call),
+                            is_one_way]() mutable {
+    planned_call::start(std::move(core), std::move(what), std::move(call), is_one_way);
+  });
 }
 
 void stub::set_fallback(std::string endpoint, std::shared_ptr<const detail::fallback> by) {
@@ -118,7 +118,7 @@ status stub::send_now(detail::request what) const {
                   .deadline = deadline,
                   .attempts = 1});
   if (auto why = begin_call(watching, view)) return *std::move(why);
-  const auto text = compose(core_->prefix, std::move(what));
+  const auto text = compose(core_->prefix, what);
   auto block = text.block(deadline, now);
   const auto error = core_->home->publish(
       {.subject = text.subject, .header_block = block.finish(), .payload = text.payload});
@@ -133,7 +133,11 @@ std::shared_ptr<detail::stream_end> stub::open(detail::request what, rpc_frame k
   auto deadline = what.deadline;
   if (what.timeout) deadline = core_->deadline_of(what, now);
   auto made = std::make_shared<called_stream>(core_, what, kind, deadline, now);
-  if (made->is_let_in(what)) made->start(compose(core_->prefix, std::move(what)), deadline);
+  if (made->is_let_in(what)) {
+    auto text = compose(core_->prefix, what);
+    if (const auto found = core_->subjects->find(what.endpoint)) text.subject = *found;
+    made->start(std::move(text), deadline);
+  }
   return std::make_shared<detail::stream_end>(std::move(made), true);
 }
 

@@ -20,7 +20,7 @@ protocol::rpc_block written::block(std::optional<std::chrono::steady_clock::time
   return out;
 }
 
-written compose(std::string_view prefix, detail::request&& from) {
+written compose(std::string_view prefix, detail::request& from) {
   written out;
   out.subject.reserve(prefix.size() + from.endpoint.size() + 1);
   out.subject = prefix;

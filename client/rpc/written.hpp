@@ -25,7 +25,7 @@ struct written {
       std::chrono::steady_clock::time_point now) const;
 };
 
-/// What `from` asks for, of the service that is called `prefix`.
-[[nodiscard]] written compose(std::string_view prefix, detail::request&& from);
+/// What `from` asks for, of the service that is called `prefix`. The payload is taken out of it.
+[[nodiscard]] written compose(std::string_view prefix, detail::request& from);
 
 }  // namespace nuncio::rpc

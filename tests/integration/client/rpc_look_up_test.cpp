@@ -160,3 +160,22 @@ TEST_CASE("rpc: a call that waits for a service to be found is cancelled, and ha
     CHECK(late.surely_not_run);
   });
 }
+
+TEST_CASE("rpc: streams go to where calls have found the service") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    rpc::service service(w.serving, calc());
+    service.endpoint<int, int>("same", [](int n) { return n; }, at("elsewhere"));
+    service.server_stream<int, int>(
+        "count",
+        [](int n, rpc::writer<int>& out) -> asio::awaitable<void> {
+          for (int i = 0; i < n; ++i) co_await out.async_write(i);
+        },
+        at("counting"));
+    co_await w.ready();
+    co_await w.remote.call<int>("same", 1);
+    auto items = w.remote.server_stream<int>("count", 3);
+    int count = 0;
+    while (co_await items.async_read()) ++count;
+    CHECK(count == 3);
+  });
+}

@@ -77,6 +77,7 @@ class call_view {
 
   /// At start: adds to the headers of the request, at the caller, or of the reply, at the service.
   /// Errors:  false, and nothing is added, as metadata::add().
+  // NOLINTNEXTLINE(readability-make-member-function-const): what it adds to belongs to the call
   bool add_header(std::string_view name, std::string_view value) {
     return facts_.added != nullptr && facts_.added->add(name, value);
   }
