@@ -138,7 +138,14 @@ void stream_core::note_ended(status how, bool keeps_items) {
   if (!keeps_items) items_.clear();
   runtime_.windows().give_back(std::exchange(granted_bytes_, 0));
   if (bound_call::is_linked()) bound_call::unlink();
-  wake_user();
+  // By way of the executor's queue, which lets go of them if nobody runs it any more: what waits
+  // here is a coroutine that holds this.
+  for (auto* const place : {&reading_, &writing_}) {
+    if (!*place) continue;
+    auto done = std::move((*place)->done);
+    place->reset();
+    done.post(driver_->get_executor(), {});
+  }
   on_ended(ended_);
 }
 
