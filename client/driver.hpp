@@ -126,7 +126,7 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   void cancel_by(boost::asio::cancellation_slot slot, timed_mux::token which);
   /// Calls `cancel` on the executor when the slot says so; never if this is gone by then.
   template <class Cancel>
-  void on_cancel(boost::asio::cancellation_slot slot, Cancel cancel);
+  void on_cancel(boost::asio::cancellation_slot slot, const Cancel& cancel);
   /// At most one; it is kept.
   [[nodiscard]] const std::shared_ptr<driver_extension>& extension() const noexcept {
     return extension_;
@@ -305,7 +305,7 @@ struct connection::access {
 };
 
 template <class Cancel>
-void driver::on_cancel(boost::asio::cancellation_slot slot, Cancel cancel) {
+void driver::on_cancel(boost::asio::cancellation_slot slot, const Cancel& cancel) {
   if (!slot.is_connected()) return;
   slot.assign([weak = weak_from_this(), cancel](boost::asio::cancellation_type) {
     const auto self = weak.lock();

@@ -350,7 +350,7 @@ std::optional<rpc_status> read_rpc_failure(const header_view& headers) {
 
 rpc_block::rpc_block(const rpc_line& line) {
   text_.reserve(usual_size);
-  text_ = line_start;
+  text_ += line_start;
   const auto size = text_.size();
   append_rpc_line_value(text_, line);
   if (text_.size() == size) {

@@ -251,6 +251,7 @@ void stream_core::wait(std::optional<waiting>& place,
 }
 
 void stream_core::complete(std::optional<waiting>& place, error_code error) {
+  if (!place) return;
   auto done = std::move(place->done);
   place.reset();
   done.complete(error);

@@ -20,10 +20,9 @@ stream_machine::stream_machine(const settings& set, actions& by, time now)
       ping_at_(now + set.ping_after),
       phase_(set.which == side::caller ? phase::opening
              : set.is_classic          ? phase::classic
-                                       : phase::open) {
-  is_closed_ = !sends_items();
-  is_peer_closed_ = !gets_items();
-}
+                                       : phase::open),
+      is_closed_(!sends_items()),
+      is_peer_closed_(!gets_items()) {}
 
 rpc_line stream_machine::opening() const {
   return {.frame = set_.kind, .window = window_.window()};
@@ -111,8 +110,9 @@ void stream_machine::on_accept(const rpc_line& line) {
   peer_first_ = *line.number;
   wake_at_ = time::max();
   ping_at_ = heard_ + set_.ping_after;
-  if (line.window) [[maybe_unused]]
-    const bool is_fine = credit_.grant({}, *line.window);
+  if (line.window) {
+    [[maybe_unused]] const bool is_fine = credit_.grant({}, *line.window);
+  }
   // It was closed before there was anybody to tell.
   if (is_closed_ && set_.kind != rpc_frame::server) {
     do_.send({.frame = rpc_frame::end, .number = number()});

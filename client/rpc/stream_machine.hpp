@@ -168,8 +168,8 @@ class stream_machine {
   time wake_at_ = time::max();
   phase phase_;
   int unanswered_ = 0;
-  bool is_closed_ = false;
-  bool is_peer_closed_ = false;
+  bool is_closed_;
+  bool is_peer_closed_;
   bool is_draining_ = false;
 };
 
