@@ -1,5 +1,6 @@
 #include "attempt.hpp"
 
+#include "failures.hpp"
 #include "planned_call.hpp"
 
 #include <nuncio/protocol/writer.hpp>
@@ -17,10 +18,6 @@ constexpr std::chrono::seconds ping_interval{30};
 constexpr int max_unanswered = 3;
 
 }  // namespace
-
-status nobody() {
-  return status::not_run(code::unavailable, "nobody serves this endpoint", "no-responders");
-}
 
 attempt::attempt(planned_call& of, time first)
     : mux_call(first), home_(runtime::of(of.home())), of_(&of), deadline_(of.deadline()) {}
@@ -102,7 +99,7 @@ std::optional<attempt::time> attempt::on_answer(const message_view& m, time now)
   if (!m.header_block.empty()) {
     if (client::is_no_responders(m)) {
       const bool was_taken = !control_.empty();
-      end(was_taken ? status(code::unavailable, "the instance is gone", "peer-gone") : nobody());
+      end(was_taken ? peer_gone() : nobody());
       return std::nullopt;
     }
     const auto said = read(m);
@@ -118,7 +115,7 @@ std::optional<attempt::time> attempt::on_answer(const message_view& m, time now)
       case rpc_frame::drain:
         return next_time(now);
       case rpc_frame::cancel:
-        end({code::cancelled, "the service cancelled the call"});
+        end(cancelled_by_service());
         return std::nullopt;
       default:
         break;
@@ -146,7 +143,7 @@ std::optional<attempt::time> attempt::accept(std::string_view control, time now)
   if (!control_.empty()) {
     home_.cancel(control_);
     home_.cancel(control);
-    end({code::aborted, "two instances have taken the call", "second-accept"});
+    end(taken_twice());
     return std::nullopt;
   }
   control_ = control;

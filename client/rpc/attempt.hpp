@@ -61,7 +61,4 @@ class attempt final : public client::mux_call, public bound_call, public waiting
   bool is_sent_ = false;
 };
 
-/// Nobody listens where it was sent.
-[[nodiscard]] status nobody();
-
 }  // namespace nuncio::rpc

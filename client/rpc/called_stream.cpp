@@ -29,19 +29,18 @@ called_stream::called_stream(std::shared_ptr<stub_core> by,
                              std::optional<time> deadline,
                              time now)
     : stream_core(by->home, settings_of(*by, kind, deadline), by->options.streams, what.type, now),
-      core_(std::move(by)),
-      kind_(kind) {}
+      core_(std::move(by)) {}
 
 called_stream::~called_stream() = default;
 
 call_facts called_stream::facts(const watched& it) const {
   return {.side = call_side::caller,
-          .kind = kind_of(kind_, false),
+          .kind = kind_of(machine().rules().kind, false),
           .service = core_->prefix,
           .endpoint = it.endpoint,
           .key = this,
           .headers = &it.headers,
-          .deadline = machine().deadline(),
+          .deadline = machine().rules().deadline,
           .attempts = 1};
 }
 

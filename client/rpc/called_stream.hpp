@@ -55,7 +55,6 @@ class called_stream final : public stream_core, public waiting_call {
   void write(const unsent& opening);
 
   const std::shared_ptr<stub_core> core_;
-  const rpc_frame kind_;
   std::optional<client::timed_mux::token> which_;
   std::unique_ptr<watched> watched_;
   std::unique_ptr<unsent> unsent_;

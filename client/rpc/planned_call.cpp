@@ -1,5 +1,6 @@
 #include "planned_call.hpp"
 
+#include "failures.hpp"
 #include "interception.hpp"
 
 #include <algorithm>

@@ -35,9 +35,7 @@ served_stream::served_stream(std::shared_ptr<service_core> by,
                              time now)
     : stream_core(
           by->driver(), settings_of(*by, *endpoint, said), by->options().streams, type, now),
-      admitted_call(std::move(by), std::move(endpoint)),
-      kind_(admitted_call::endpoint().kind),
-      is_classic_(said.line.frame == rpc_frame::none) {}
+      admitted_call(std::move(by), std::move(endpoint)) {}
 
 served_stream::~served_stream() = default;
 
@@ -55,7 +53,7 @@ std::string served_stream::reply_of(rpc_frame frame) const {
 }
 
 protocol::rpc_block served_stream::farewell(const status& why) const {
-  return home().failure(why, {.frame = is_classic_ ? rpc_frame::none : rpc_frame::end});
+  return home().failure(why, {.frame = is_classic() ? rpc_frame::none : rpc_frame::end});
 }
 
 std::shared_ptr<detail::stream_end> served_stream::stream() {
@@ -64,7 +62,7 @@ std::shared_ptr<detail::stream_end> served_stream::stream() {
 
 // Behind nothing that says how much they take, callers get as much as is decent.
 served_stream::sent served_stream::send(std::string_view payload, content_type type) {
-  if (is_classic_ && !machine().is_over()) {
+  if (is_classic() && !machine().is_over()) {
     const auto& set = home().options().streams;
     const auto& so_far = machine().sent();
     if (payload.empty()) {
@@ -81,7 +79,8 @@ void served_stream::succeed(std::string_view payload, content_type type) {
   note_handler_ended();
   const auto kept = self();
   if (!machine().is_over()) {
-    if (kind_ == rpc_frame::client && stream_core::send(payload, type) != sent::done) {
+    if (machine().rules().kind == rpc_frame::client &&
+        stream_core::send(payload, type) != sent::done) {
       give(why_refused());
     } else {
       end();
@@ -92,14 +91,14 @@ void served_stream::succeed(std::string_view payload, content_type type) {
 
 void served_stream::end() {
   const auto line = machine().finish();
-  if (is_classic_) {
+  if (is_classic()) {
     put_last({}, {});
   } else {
     protocol::rpc_block block(line);
     block.add_lines(reply_headers().lines());
     put_last(std::move(block), {});
   }
-  note_ended({}, true);
+  on_over({}, true);
 }
 
 void served_stream::fail(status why) {
@@ -124,7 +123,7 @@ void served_stream::send_failure(const status& why) {
 // A service import stays open until a message comes that has neither headers nor a payload.
 void served_stream::put_last(protocol::rpc_block block, std::string_view payload) {
   [[maybe_unused]] auto lost = put(block.finish(), payload);
-  if (!is_classic_ && is_imported(reply())) lost = put({}, {});
+  if (!is_classic() && is_imported(reply())) lost = put({}, {});
 }
 
 void served_stream::on_ended(const status&) {
@@ -141,7 +140,7 @@ void served_stream::stop() {
 }
 
 void served_stream::drain() {
-  if (!machine().is_over() && !is_classic_) stream_core::send({.frame = rpc_frame::drain});
+  if (!machine().is_over() && !is_classic()) stream_core::send({.frame = rpc_frame::drain});
 }
 
 }  // namespace nuncio::rpc

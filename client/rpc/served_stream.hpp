@@ -28,7 +28,7 @@ class served_stream final : public stream_core, public admitted_call {
   void begin(const message_view& m, const reading& said, content_type type, time now);
   /// Says that the call is taken, before its handler runs.
   void accept(const rpc_line& opening, std::string_view payload) {
-    if (!is_classic_) machine().accept(opening, payload);
+    if (!is_classic()) machine().accept(opening, payload);
   }
   [[nodiscard]] std::shared_ptr<served_stream> self() {
     return std::static_pointer_cast<served_stream>(shared_from_this());
@@ -57,13 +57,12 @@ class served_stream final : public stream_core, public admitted_call {
   void on_ended(const status& how) override;
   void send_failure(const status& why) override;
 
+  [[nodiscard]] bool is_classic() const noexcept { return machine().rules().is_classic; }
   void end();
   void give(status why);
   void put_last(protocol::rpc_block block, std::string_view payload);
 
   std::optional<client::timed_mux::token> controlled_;
-  const rpc_frame kind_;
-  const bool is_classic_;
 };
 
 }  // namespace nuncio::rpc

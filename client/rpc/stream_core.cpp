@@ -13,13 +13,9 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using protocol::rpc_line_state;
 
-bool gets_items(const stream_machine::settings& set) noexcept {
-  return set.which == stream_machine::side::caller || set.kind != rpc_frame::server;
-}
-
 // One answer is all that comes.
 bool gets_one(const stream_machine::settings& set) noexcept {
-  return set.which == stream_machine::side::caller && set.kind == rpc_frame::client;
+  return set.is_caller() && set.kind == rpc_frame::client;
 }
 
 }  // namespace
@@ -31,9 +27,9 @@ stream_core::stream_core(std::shared_ptr<client::driver> by,
                          time now)
     : driver_(std::move(by)),
       runtime_(runtime::of(*driver_)),
-      wanted_bytes_(gets_one(set)     ? 1
-                    : gets_items(set) ? std::max<std::uint64_t>(options.window.bytes, 1)
-                                      : 0),
+      wanted_bytes_(gets_one(set)      ? 1
+                    : set.gets_items() ? std::max<std::uint64_t>(options.window.bytes, 1)
+                                       : 0),
       granted_bytes_(runtime_.windows().take(wanted_bytes_)),
       machine_(complete(set, options, granted_bytes_), *this, now),
       type_in_(type),
@@ -130,10 +126,6 @@ void stream_core::deliver(std::string_view item) {
 }
 
 void stream_core::on_over(status how, bool keeps_items) {
-  note_ended(std::move(how), keeps_items);
-}
-
-void stream_core::note_ended(status how, bool keeps_items) {
   ended_ = std::move(how);
   if (!keeps_items) items_.clear();
   runtime_.windows().give_back(std::exchange(granted_bytes_, 0));

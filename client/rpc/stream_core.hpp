@@ -88,7 +88,6 @@ class stream_core : public stream_machine::actions,
   boost::system::error_code put(std::string_view header_block,
                                 std::string_view payload,
                                 std::string_view reply = {});
-  void note_ended(status how, bool keeps_items);
 
   // What the machine asks for.
   void send(const rpc_line& line) override;

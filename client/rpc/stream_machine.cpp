@@ -1,5 +1,7 @@
 #include "stream_machine.hpp"
 
+#include "failures.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -21,8 +23,8 @@ stream_machine::stream_machine(const settings& set, actions& by, time now)
       phase_(set.which == side::caller ? phase::opening
              : set.is_classic          ? phase::classic
                                        : phase::open),
-      is_closed_(!sends_items()),
-      is_peer_closed_(!gets_items()) {}
+      is_closed_(!set_.sends_items()),
+      is_peer_closed_(!set_.gets_items()) {}
 
 rpc_line stream_machine::opening() const {
   return {.frame = set_.kind, .window = window_.window()};
@@ -34,9 +36,9 @@ void stream_machine::accept(const rpc_line& opening, std::string_view first_item
   [[maybe_unused]] const bool is_fine =
       credit_.grant({}, opening.window.value_or(rpc_amount{.frames = 1, .bytes = 1}));
   rpc_line line{.frame = rpc_frame::accept, .number = set_.first};
-  if (gets_items()) line.window = window_.window();
+  if (set_.gets_items()) line.window = window_.window();
   do_.send(line);
-  if (opening.has_item && gets_items()) receive(first_item, began_);
+  if (opening.has_item && set_.gets_items()) receive(first_item, began_);
 }
 
 // --- what comes
@@ -69,7 +71,7 @@ void stream_machine::on_frame(const rpc_line& line, std::string_view payload, ti
   hear(now);
   if (line.frame == rpc_frame::none) return on_bare(payload, now);
   if (line.frame == rpc_frame::cancel) {
-    if (is_caller()) return end({code::cancelled, "the service cancelled the call"}, false);
+    if (is_caller()) return end(cancelled_by_service(), false);
     return give_up({code::cancelled, "the caller cancelled the call"});
   }
   if (phase_ == phase::opening) {
@@ -137,11 +139,7 @@ void stream_machine::on_failure(const rpc_line& line, status why, time now) {
 
 void stream_machine::on_no_responders() {
   if (is_over()) return;
-  if (phase_ == phase::opening) {
-    return end(status::not_run(code::unavailable, "nobody serves this endpoint", "no-responders"),
-               false);
-  }
-  end({code::unavailable, "the instance is gone", "peer-gone"}, false);
+  end(phase_ == phase::opening ? nobody() : peer_gone(), false);
 }
 
 void stream_machine::on_malformed() {
@@ -151,7 +149,7 @@ void stream_machine::on_malformed() {
 void stream_machine::on_second_accept() {
   if (is_over()) return;
   if (phase_ == phase::open) do_.send({.frame = rpc_frame::cancel});
-  end({code::aborted, "two instances have taken the call", "second-accept"}, false);
+  end(taken_twice(), false);
 }
 
 void stream_machine::receive(std::string_view payload, time now) {
@@ -269,7 +267,7 @@ void stream_machine::take(std::size_t bytes) {
 }
 
 void stream_machine::add_taken(rpc_line& line) {
-  if (!gets_items()) return;
+  if (!set_.gets_items()) return;
   window_.set_bytes(do_.window_bytes(window_.window().bytes));
   line.window = window_.window();
   line.taken = window_.taken();

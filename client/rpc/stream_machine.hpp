@@ -44,6 +44,14 @@ class stream_machine {
     duration classic_silence{};  ///< caller
     duration max_age{};          ///< service
     duration max_idle{};         ///< service
+
+    [[nodiscard]] bool is_caller() const noexcept { return which == side::caller; }
+    [[nodiscard]] bool sends_items() const noexcept {
+      return !is_caller() || kind != rpc_frame::server;
+    }
+    [[nodiscard]] bool gets_items() const noexcept {
+      return is_caller() || kind != rpc_frame::server;
+    }
   };
 
   /// What it does. None of them may call back into the machine but for what says so.
@@ -73,7 +81,7 @@ class stream_machine {
   // --- the caller's beginning, and the service's
 
   void set_deadline(std::optional<time> deadline) noexcept { set_.deadline = deadline; }
-  [[nodiscard]] std::optional<time> deadline() const noexcept { return set_.deadline; }
+  [[nodiscard]] const settings& rules() const noexcept { return set_; }
   /// The opening's line, without a time.
   [[nodiscard]] rpc_line opening() const;
   /// A service takes the call that `opening` began: says so.
@@ -132,13 +140,7 @@ class stream_machine {
  private:
   enum class phase : std::uint8_t { opening, open, classic, over };
 
-  [[nodiscard]] bool is_caller() const noexcept { return set_.which == side::caller; }
-  [[nodiscard]] bool sends_items() const noexcept {
-    return !is_caller() || set_.kind != rpc_frame::server;
-  }
-  [[nodiscard]] bool gets_items() const noexcept {
-    return is_caller() || set_.kind != rpc_frame::server;
-  }
+  [[nodiscard]] bool is_caller() const noexcept { return set_.is_caller(); }
   void hear(time now);
   void on_accept(const rpc_line& line);
   void on_end(const rpc_line& line);
