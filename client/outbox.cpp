@@ -9,14 +9,41 @@ bool outbox::open(std::string_view first) {
   if (is_closed_) return false;
   is_open_ = true;
   waiting_.insert(0, first);
-  if (policy_ == when_full::drop_oldest && !first.empty()) sizes_.push_front(first.size());
+  if (!first.empty()) pieces_.push_front({first.size(), true});
   is_awake_ = false;
   return !waiting_.empty() && note_work();
 }
 
 void outbox::suspend() {
   const std::scoped_lock held(lock_);
+  if (!std::exchange(is_open_, false)) return;
+  std::string kept;
+  std::size_t at = 0;
+  for (const auto& each : pieces_) {
+    if (!each.is_control) kept.append(waiting_, at, each.size);
+    at += each.size;
+  }
+  kept.append(waiting_, at);
+  waiting_ = std::move(kept);
+  std::erase_if(pieces_, [](const piece& each) { return each.is_control; });
+}
+
+void outbox::take_last(std::string& into) {
+  const std::scoped_lock held(lock_);
   is_open_ = false;
+  into += waiting_;
+  waiting_.clear();
+  forget_pieces();
+}
+
+void outbox::note_piece(std::size_t size, bool is_control) {
+  if (unnoted_ > 0) pieces_.push_back({std::exchange(unnoted_, 0), false});
+  pieces_.push_back({size, is_control});
+}
+
+void outbox::forget_pieces() noexcept {
+  pieces_.clear();
+  unnoted_ = 0;
 }
 
 void outbox::close() {
@@ -24,7 +51,7 @@ void outbox::close() {
   is_open_ = false;
   is_closed_ = true;
   waiting_ = {};
-  sizes_ = {};
+  forget_pieces();
 }
 
 bool outbox::take(std::string& into) {
@@ -32,7 +59,7 @@ bool outbox::take(std::string& into) {
   const std::scoped_lock held(lock_);
   if (!is_open_) return false;
   std::swap(waiting_, into);
-  sizes_.clear();
+  forget_pieces();
   is_awake_ = !into.empty();
   return is_awake_;
 }
@@ -58,9 +85,9 @@ bool outbox::has_room(std::size_t size) const {
 bool outbox::make_room(std::size_t size) {
   if (policy_ != when_full::drop_oldest || is_open_ || size > limit_) return false;
   std::size_t gone = 0;
-  while (!sizes_.empty() && waiting_.size() - gone + size > limit_) {
-    gone += sizes_.front();
-    sizes_.pop_front();
+  while (!pieces_.empty() && waiting_.size() - gone + size > limit_) {
+    gone += pieces_.front().size;
+    pieces_.pop_front();
     ++dropped_;
   }
   waiting_.erase(0, gone);

@@ -35,9 +35,7 @@ class outbox {
     const std::scoped_lock held(lock_);
     if (is_closed_) return {errc::closed, false};
     if (waiting_.size() + size > limit_ && !make_room(size)) return {errc::buffer_full, false};
-    const auto before = waiting_.size();
-    write(waiting_);
-    if (policy_ == when_full::drop_oldest) sizes_.push_back(waiting_.size() - before);
+    append(write, false);
     return {{}, note_work()};
   }
 
@@ -47,17 +45,19 @@ class outbox {
   outcome put_control(const Write& write) {
     const std::scoped_lock held(lock_);
     if (!is_open_) return {errc::disconnected, false};
-    const auto before = waiting_.size();
-    write(waiting_);
-    if (policy_ == when_full::drop_oldest) sizes_.push_back(waiting_.size() - before);
+    append(write, true);
     return {{}, note_work()};
   }
 
   /// There is a connection: `first` goes out before what has waited. True if the caller must cause
   /// a call of take().
   bool open(std::string_view first);
-  /// The connection is gone; messages wait for the next one.
+  /// The connection is gone; messages wait for the next one. Lines of the protocol don't: they were
+  /// meant for this one.
   void suspend();
+  /// The connection is about to be left: appends all that waits to `into`, its last. Messages wait
+  /// for the next one from now on.
+  void take_last(std::string& into);
   /// Nothing is taken any more, and what waits is thrown away.
   void close();
 
@@ -72,6 +72,24 @@ class outbox {
   [[nodiscard]] bool has_room(std::size_t size) const;
 
  private:
+  struct piece {
+    std::size_t size;
+    bool is_control;
+  };
+
+  template <class Write>
+  void append(const Write& write, bool is_control) {
+    const auto before = waiting_.size();
+    write(waiting_);
+    const auto size = waiting_.size() - before;
+    if (policy_ == when_full::drop_oldest || is_control) {
+      note_piece(size, is_control);
+    } else {
+      unnoted_ += size;
+    }
+  }
+  void note_piece(std::size_t size, bool is_control);
+  void forget_pieces() noexcept;
   bool make_room(std::size_t size);
   bool note_work() noexcept {
     if (!is_open_ || is_awake_) return false;
@@ -81,7 +99,9 @@ class outbox {
 
   mutable std::mutex lock_;
   std::string waiting_;
-  std::deque<std::size_t> sizes_;  // of the messages in `waiting_`, where the oldest may be dropped
+  // What `waiting_` consists of; where no message is dropped, several are one piece.
+  std::deque<piece> pieces_;
+  std::size_t unnoted_ = 0;  // behind them
   std::size_t limit_;
   when_full policy_;
   std::uint64_t dropped_ = 0;

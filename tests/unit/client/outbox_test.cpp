@@ -49,6 +49,39 @@ TEST_CASE("outbox: without a connection messages wait, lines of the protocol don
   CHECK(take(box) == "m2");
 }
 
+TEST_CASE("outbox: a connection that is gone takes its lines with it") {
+  for (const auto policy : {when_full::error, when_full::drop_oldest}) {
+    outbox box(100, policy);
+    put(box, "m1 ");
+    box.open("RESUB ");
+    put_control(box, "PING ");
+    put(box, "m2 ");
+    put(box, "m3 ");
+    put_control(box, "UNSUB ");
+    put(box, "m4 ");
+    box.suspend();
+    put(box, "m5 ");
+    box.suspend();
+    box.open("RESUB ");
+    CHECK(take(box) == "RESUB m1 m2 m3 m4 m5 ");
+  }
+}
+
+TEST_CASE("outbox: what a connection gets last is all that waits, and nothing of it comes again") {
+  outbox box(100, when_full::error);
+  box.open("");
+  put(box, "m1 ");
+  put_control(box, "PING ");
+  std::string last = "before ";
+  box.take_last(last);
+  CHECK(last == "before m1 PING ");
+  CHECK_FALSE(put(box, "m2 ").wake);
+  CHECK(put_control(box, "SUB ").error == errc::disconnected);
+  CHECK(take(box).empty());
+  CHECK(box.open("RESUB "));
+  CHECK(take(box) == "RESUB m2 ");
+}
+
 TEST_CASE("outbox: a full one refuses messages and takes lines of the protocol") {
   outbox box(4, when_full::error);
   box.open("");
