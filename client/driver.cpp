@@ -1,8 +1,6 @@
 #include "driver.hpp"
 
-#include "credentials.hpp"
 #include "subscription_state.hpp"
-#include "tls.hpp"
 #include "websocket.hpp"
 
 #include <nuncio/protocol/limits.hpp>
@@ -11,8 +9,6 @@
 #include <nuncio/protocol/writer.hpp>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -31,14 +27,9 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 using steady_clock = std::chrono::steady_clock;
-using event_kind = protocol::server_event::kind;
 
 constexpr auto waiting = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t read_at_once = 64UL * 1024;
-
-bool uses_websocket(protocol::url_scheme scheme) noexcept {
-  return scheme == protocol::url_scheme::ws || scheme == protocol::url_scheme::wss;
-}
+constexpr std::chrono::milliseconds spreading{500};  // of a subscription over a cluster
 
 std::vector<protocol::server_url> parse_servers(const options& set,
                                                 error_code& error,
@@ -72,13 +63,6 @@ server_pool::settings pool_settings(const options& set) {
           .longest_pause = set.reconnect.longest_pause};
 }
 
-session::settings session_settings(const options& set) {
-  return {.name = set.name,
-          .echo = set.echo,
-          .ping_interval = set.ping_interval,
-          .max_pings_out = set.max_pings_out};
-}
-
 std::string make_inbox(const std::string& prefix) {
   return prefix + "." + protocol::nuid(draw_random).next();
 }
@@ -108,13 +92,18 @@ driver::driver(asio::any_io_executor executor, options settings)
       pool_(parse_servers(options_, bad_options_, bad_options_text_),
             pool_settings(options_),
             [random = std::mt19937_64(std::random_device{}())]() mutable { return random(); }),
-      session_(session_settings(options_), *this),
       outbox_(options_.max_pending, options_.pending_full),
-      timer_(executor_),
+      first_(executor_, options_, book_, *this),
+      second_(executor_, options_, book_, *this),
       event_(executor_),
-      attempt_(executor_),
-      calls_(
-          std::make_shared<timed_mux>(executor_, make_inbox(options_.inbox_prefix), draw_random)),
+      pause_(executor_),
+      inbox_(
+          *this,
+          [this] { return make_inbox(options_.inbox_prefix); },
+          '*',
+          [this](const message_view& m) {
+            if (extension_) extension_->on_stray_answer(m);
+          }),
       max_payload_(protocol::default_max_payload) {}
 
 driver::~driver() = default;
@@ -128,7 +117,7 @@ void driver::connect(operation done) {
     return done.post(executor_, bad_options_);
   }
   if (life_ == life::closed) return done.post(executor_, errc::closed);
-  if (session_.is_open()) return done.post(executor_, {});
+  if (is_open()) return done.post(executor_, {});
   const auto number = ++operations_;
   on_cancel(done.slot(), [this, number] { cancel_connect(number); });
   connects_.push_back({number, std::move(done)});
@@ -147,8 +136,7 @@ void driver::cancel_connect(std::uint64_t number) {
   if (life_ != life::connecting || !connects_.empty()) return;
   life_ = life::idle;
   is_abandoned_ = true;
-  abort_dial_.emit(asio::cancellation_type::terminal);
-  lose(asio::error::operation_aborted, {});
+  current_->abort(asio::error::operation_aborted);
   event_.cancel();
 }
 
@@ -171,9 +159,10 @@ asio::awaitable<void> driver::run() {
     if (!wants_to_go_on()) break;
 
     is_abandoned_ = false;
-    const auto error = co_await open(*next);
-    while (is_up_) co_await something_happens();
-    co_await stream_ends();
+    const auto error = co_await current_->open(*next);
+    // It may be another one by now.
+    while (current_->is_up() || is_moving_) co_await something_happens();
+    co_await current_->idle();
     if (!wants_to_go_on()) break;
     if (!error) {
       pool_.lost();
@@ -201,145 +190,36 @@ asio::awaitable<void> driver::something_happens() {
   co_await event_.async_wait(waiting);
 }
 
-asio::awaitable<void> driver::stream_ends() {
-  while (is_reading_ || is_writing_) co_await something_happens();
-  transport_.reset();
-}
-
-// One attempt: the session is open at its end, or the error says why not.
-asio::awaitable<error_code> driver::open(const server_pool::attempt& to) {
-  const auto& server = to.server;
-  address_ = protocol::address(server);
-  std::string why;
-  auto who = load_credentials(options_, server, why);
-  if (!who) {
-    tell(status::kind::error, who.error(), why);
-    co_return who.error();
-  }
-  attempt_expired_ = false;
-  attempt_.expires_after(options_.connect_timeout);
-  attempt_.async_wait([self = shared_from_this()](error_code error) {
-    if (error || self->session_.is_open()) return;
-    self->attempt_expired_ = true;
-    self->abort_dial_.emit(asio::cancellation_type::terminal);
-    self->lose(errc::timed_out, {});
-  });
-  auto error = co_await dial(server);
-  const bool is_websocket = uses_websocket(server.scheme);
-  const bool is_secure = options_.tls.handshake_first ||
-                         server.scheme == protocol::url_scheme::wss ||
-                         (is_websocket && options_.tls.required);
-  if (!error && is_secure) error = co_await secure(to);
-  if (!error && is_websocket) {
-    const auto start = [&](stream_handler done) {
-      start_websocket(std::move(transport_), executor_, server, std::move(done));
-    };
-    error = co_await add_layer(start);
-  }
-  if (!error && wants_to_go_on()) {
-    using security = session::security;
-    const bool must = options_.tls.required || server.scheme == protocol::url_scheme::tls;
-    begin(server, *std::move(who),
-          is_secure || is_websocket ? security::settled
-          : must                    ? security::demanded
-                                    : security::if_required);
-    while (is_up_ && !session_.is_open()) {
-      if (std::exchange(awaits_tls_, false)) {
-        co_await secure_and_greet(to);
-      } else {
-        co_await something_happens();
-      }
-    }
-    error = session_.is_open() ? error_code{} : last_error_;
-  }
-  attempt_.cancel();
-  co_return attempt_expired_ ? errc::timed_out : error;
-}
-
-asio::awaitable<error_code> driver::dial(const protocol::server_url& server) {
-  const auto start = [&](stream_handler done) {
-    const auto& opener = options_.open_stream ? options_.open_stream : stream_opener(open_stream);
-    opener(server, executor_, std::move(done));
-  };
-  co_return co_await add_layer(start);
-}
-
-// The stream goes on inside of TLS.
-asio::awaitable<error_code> driver::secure(const server_pool::attempt& to) {
-  std::string why;
-  const auto context = make_tls_context(options_.tls, why);
-  if (!context) {
-    tell(status::kind::error, context.error(), why);
-    co_return context.error();
-  }
-  const auto& named = options_.tls.server_name;
-  const auto start = [&](stream_handler done) {
-    start_tls(std::move(transport_), executor_, *context, named.empty() ? to.tls_name : named,
-              std::move(done));
-  };
-  co_return co_await add_layer(start);
-}
-
-asio::awaitable<void> driver::secure_and_greet(const server_pool::attempt& to) {
-  auto error = co_await secure(to);
-  if (!is_up_) co_return;
-  if (!error && session_.secured() == session::step::lost) error = session_.error();
-  if (error) {
-    lose(error, {});
-  } else {
-    send_control();
-    read();
-  }
-}
-
-// Waits for what gives the stream, or the same one with something on it. It can be aborted.
-asio::awaitable<error_code> driver::add_layer(std::function<void(stream_handler)> start) {
-  auto [error,
-        stream] = co_await asio::async_initiate<decltype(waiting),
-                                                void(error_code, std::unique_ptr<transport>)>(
-      [&](auto done) {
-        start(stream_handler(asio::bind_cancellation_slot(abort_dial_.slot(), std::move(done))));
-      },
-      waiting);
-  abort_dial_.slot().clear();
-  const bool is_wanted = wants_to_go_on() && !attempt_expired_;
-  if (!error && !is_wanted) error = asio::error::operation_aborted;
-  if (error) co_return error;
-  transport_ = std::move(stream);
-  co_return error;
-}
-
-void driver::begin(const protocol::server_url& server, credentials who, session::security how) {
-  parser_ = protocol::message_parser{};
-  session_.begin(server, std::move(who), how);
-  input_.resize(read_at_once);
-  awaits_tls_ = false;
-  is_up_ = true;
-  read();
-}
-
 void driver::become_open() {
-  attempt_.cancel();
   pool_.connected();
-  learn(session_.info());
+  learn(current_->info());
   const bool again = std::exchange(was_open_, true);
   life_ = life::established;
   std::string first;
   if (extension_) extension_->on_opening(first);
-  first += session_.resubscription();
-  if (outbox_.open(first)) wake_writer();
-  for (auto& each : flushes_) {
-    each.pong = session_.note_ping();
-    const auto put = outbox_.put_control([](std::string& out) { protocol::append_ping(out); });
-    if (put.wake) wake_writer();
-  }
-  arm_timer();
+  first += book_.resubscription();
+  start_writing(first);
   if (again) count(reconnects_, 1);
   tell(again ? status::kind::reconnected : status::kind::connected);
   end_connects({});
   if (extension_) extension_->on_opened();
   retry_publishes();
-  event_.cancel();
+}
+
+void driver::start_writing(std::string_view first) {
+  current_->write_from(&outbox_);
+  if (outbox_.open(first)) wake_writer();
+  ask_for_flushes(true);
+}
+
+void driver::ask_for_flushes(bool all) {
+  std::string pings;
+  for (auto& each : flushes_) {
+    if (!all && each.pong != 0) continue;
+    each.pong = current_->note_ping();
+    protocol::append_ping(pings);
+  }
+  say(pings);
 }
 
 // The first connect has failed, or reconnecting makes no sense any more.
@@ -358,62 +238,130 @@ void driver::close(bool detached) {
   if (life_ == life::closed) return;
   const auto why = life_ == life::established && last_error_ ? last_error_ : errc::closed;
   life_ = life::closed;
-  abort_dial_.emit(asio::cancellation_type::terminal);
-  lose(errc::closed, {});
+  first_.abort(errc::closed);
+  second_.abort(errc::closed);
   outbox_.close();
-  timer_.cancel();
-  attempt_.cancel();
   event_.cancel();
+  pause_.cancel();
   end_connects(errc::closed);
   fail_flushes(errc::closed);
   for (auto& each : std::exchange(publishes_, {})) each.done.post(executor_, errc::closed);
-  calls_->fail_all(errc::closed);
-  if (extension_) extension_->on_closed();
-  session_.end_all(errc::closed);
+  while (!inboxes_.empty()) inboxes_.front().close();
+  inbox_.close();
+  book_.end_all(errc::closed);
   tell(status::kind::closed, why);
 }
 
-// --- reading
+// --- moving
+// ----------------------------------------------------------------------------------------
+
+// A server that is about to leave says so, and gives some time.
+void driver::begin_move() {
+  if (is_moving_ || !may_move()) return;
+  is_moving_ = true;
+  asio::co_spawn(executor_, move(), [](const std::exception_ptr& failed) {
+    if (failed) std::rethrow_exception(failed);
+  });
+}
+
+bool driver::may_move() const noexcept {
+  return options_.reconnect.enabled && life_ == life::established && !is_draining_;
+}
+
+// The old connection is used until there is another one. If it ends before that, nothing is lost
+// but the head start.
+asio::awaitable<void> driver::move() {
+  const auto self = shared_from_this();
+  auto& from = *current_;
+  auto& to = current_ == &first_ ? second_ : first_;
+  to.lose(errc::closed);  // what an earlier move has left there
+  co_await to.idle();
+  pool_.lost();
+  while (may_move() && from.is_up()) {
+    const auto next = pool_.next(steady_clock::now());
+    if (!next) break;
+    pause_.expires_at(next->not_before);
+    co_await pause_.async_wait(waiting);
+    if (!may_move() || !from.is_up()) break;
+    const auto error = co_await to.open(*next);
+    // One address may stand for many servers.
+    if (!error && to.info().server_id != from.info().server_id && may_move()) {
+      if (co_await change(from, to)) break;
+      if (from.is_open()) ask_for_flushes(false);
+    }
+    to.lose(errc::closed);
+    co_await to.idle();
+  }
+  is_moving_ = false;
+  event_.cancel();
+}
+
+// False if `to` is lost meanwhile.
+asio::awaitable<bool> driver::change(link& from, link& to) {
+  is_joined_ = true;
+  to.say(book_.join_groups());
+  bool is_there = co_await to.answers();
+  if (is_there) {
+    // The other servers of a cluster have to hear of it before the old one forgets it, or they
+    // would find that nobody is there; none says when they have.
+    pause_.expires_after(spreading);
+    co_await pause_.async_wait(waiting);
+    is_there = to.is_open();
+  }
+  if (is_there && from.is_open()) {
+    // What is published from now on goes to the new server, behind all that the old one has got.
+    std::string last;
+    outbox_.take_last(last);
+    from.write_from(nullptr);
+    for (auto& each : inboxes_) each.renew();
+    last += book_.leave_all();
+    from.say(last);
+    is_between_ = true;
+    co_await from.answers();
+    is_between_ = false;
+    is_there = to.is_open();
+    // Neither has the subscriptions then.
+    if (!is_there) from.lose(errc::disconnected);
+  }
+  is_joined_ = false;
+  if (!is_there) co_return false;
+  current_ = &to;
+  if (!from.is_open()) {
+    become_open();
+    co_return true;
+  }
+  leaving_ = &from;
+  pool_.connected();
+  learn(to.info());
+  start_writing(book_.join_rest());
+  tell(status::kind::moved);
+  retry_publishes();
+  finish_move();
+  co_return true;
+}
+
+// Nothing is left that the old server could say.
+void driver::finish_move() {
+  if (leaving_ == nullptr) return;
+  const bool is_needed = std::any_of(inboxes_.begin(), inboxes_.end(),
+                                     [](inbox& each) { return each.calls().older() > 0; });
+  if (!is_needed) leaving_->lose(errc::closed);
+}
+
+// --- what links say
 // ---------------------------------------------------------------------------------------
 
-void driver::read() {
-  is_reading_ = true;
-  transport_->async_read_some(input_,
-                              [self = shared_from_this()](error_code error, std::size_t size) {
-                                self->on_read(error, size);
-                              });
-}
-
-void driver::on_read(error_code error, std::size_t size) {
-  is_reading_ = false;
-  if (is_up_ && !error) handle_input(size);
-  if (is_up_ && error) lose(error == asio::error::eof ? errc::disconnected : error, {});
-  if (is_up_ && !awaits_tls_) return read();
-  event_.cancel();  // the coroutine waits for the last operation
-}
-
-void driver::handle_input(std::size_t size) {
-  const auto now = batch_now_ = steady_clock::now();
+void driver::on_batch(session::time now, std::size_t size) {
   count(in_bytes_, size);
-  parser_.feed({input_.data(), size});
+  batch_now_ = now;
   in_batch_ = true;
-  std::uint64_t messages = 0;
-  for (auto e = parser_.next(); e.what != event_kind::need_more && is_up_; e = parser_.next()) {
-    messages += e.what == event_kind::message ? 1 : 0;
-    const auto step = session_.handle(e, now);
-    if (step == session::step::secure) {
-      // Whoever put more there in the clear isn't heard.
-      awaits_tls_ = true;
-      parser_ = protocol::message_parser{};
-      break;
-    }
-    if (step == session::step::opened) become_open();
-    if (step == session::step::lost) lose(session_.error(), session_.error_text());
-  }
+}
+
+void driver::on_batch_end(std::uint64_t messages) {
   count(in_messages_, messages);
-  send_control();
   in_batch_ = false;
   end_batch();
+  finish_move();
 }
 
 // Nothing refers to the input any more: users may be called, and what they let go of may go.
@@ -438,105 +386,58 @@ void driver::complete_soon(next_operation done, error_code error, message m) {
   ready_.push_back({std::move(done), error, std::move(m)});
 }
 
-// --- writing
-// ---------------------------------------------------------------------------------------
-
 void driver::wake_writer() {
-  asio::post(executor_, [self = shared_from_this()] { self->write(); });
+  asio::post(executor_, [self = shared_from_this()] { self->current_->write(); });
 }
 
-void driver::write() {
-  if (is_writing_ || !is_up_ || !transport_) return;
-  if (!greeting_.empty()) {
-    writing_.clear();
-    std::swap(writing_, greeting_);
-  } else if (!outbox_.take(writing_)) {
-    return;
-  }
-  is_writing_ = true;
-  transport_->async_write(writing_,
-                          [self = shared_from_this()](error_code error, std::size_t size) {
-                            count(self->out_bytes_, size);
-                            self->on_written(error);
-                          });
+void driver::on_written(std::size_t size) {
+  count(out_bytes_, size);
 }
 
-// The reader says why a connection is lost: the server may have told before it closed.
-void driver::on_written(error_code error) {
-  is_writing_ = false;
-  if (!is_up_) {
-    event_.cancel();
-    return;
-  }
-  if (error) return;
-  write();
+void driver::on_room() {
   retry_publishes();
 }
 
-void driver::send_control() {
-  const auto bytes = session_.take_output();
-  if (bytes.empty() || !is_up_) return;
-  if (session_.is_open()) {
-    const auto put = outbox_.put_control([&bytes](std::string& out) { out += bytes; });
-    if (put.wake) wake_writer();
+void driver::on_open(link& it) {
+  if (&it == current_) become_open();
+}
+
+void driver::on_lost(link& it, bool was_open) {
+  event_.cancel();
+  pause_.cancel();
+  if (&it == leaving_) {
+    leaving_ = nullptr;
+    for (auto& each : inboxes_) each.finish_renewal();
+    return say(book_.return_all());
+  }
+  if (&it != current_) return;
+  last_error_ = it.error();
+  outbox_.suspend();
+  if (!was_open) {
+    if (!it.error_text().empty()) tell(status::kind::error, it.error(), it.error_text());
     return;
   }
-  greeting_ += bytes;
-  write();
+  if (leaving_ != nullptr) leaving_->lose(errc::closed);
+  if (extension_) extension_->on_lost();
+  fail_flushes(life_ == life::closed ? errc::closed : errc::disconnected);
+  if (life_ != life::closed) tell(status::kind::disconnected, it.error(), it.error_text());
 }
 
-void driver::lose(error_code why, std::string_view text) {
-  if (!std::exchange(is_up_, false)) return;
-  const bool was_established = session_.is_open();
-  last_error_ = why;
-  last_text_ = text;
-  if (transport_) transport_->close();
-  session_.end();
-  outbox_.suspend();
-  greeting_.clear();
-  timer_.cancel();
-  event_.cancel();
-  if (was_established && extension_) extension_->on_lost();
-  if (was_established) {
-    fail_flushes(life_ == life::closed ? errc::closed : errc::disconnected);
-    if (life_ != life::closed) tell(status::kind::disconnected, why, text);
-  } else if (!text.empty()) {
-    tell(status::kind::error, why, text);
-  }
-}
-
-void driver::arm_timer() {
-  const auto when = session_.next_timer();
-  if (!when) return;
-  timer_.expires_at(*when);
-  timer_.async_wait([self = shared_from_this()](error_code error) {
-    if (!error) self->on_timer();
-  });
-}
-
-void driver::on_timer() {
-  if (!is_up_) return;
-  if (session_.on_timer(steady_clock::now()) == session::step::lost) {
-    return lose(session_.error(), session_.error_text());
-  }
-  send_control();
-  arm_timer();
-}
-
-// --- what a connection says
-// ------------------------------------------------------------------------
-
-void driver::on_pong(std::uint64_t number) {
-  while (!flushes_.empty() && flushes_.front().pong <= number) {
+void driver::on_pong(link& it, std::uint64_t number) {
+  if (&it != current_) return;
+  while (!flushes_.empty() && flushes_.front().pong != 0 && flushes_.front().pong <= number) {
     auto done = std::move(flushes_.front().done);
     flushes_.pop_front();
     done.complete({});
   }
 }
 
-void driver::on_info(const protocol::server_info& info) {
+void driver::on_info(link& it, const protocol::server_info& info) {
+  if (&it != current_) return;
   learn(info);
-  if (info.ldm) tell(status::kind::lame_duck);
+  if (!info.ldm) return;
+  tell(status::kind::lame_duck);
+  begin_move();
 }
 
 void driver::learn(const protocol::server_info& info) {
@@ -550,13 +451,17 @@ void driver::on_complaint(error_code what, std::string_view text) {
   tell(status::kind::error, what, text);
 }
 
+void driver::on_bad_setting(error_code what, std::string_view text) {
+  tell(status::kind::error, what, text);
+}
+
 void driver::report_slow(std::string_view subject) {
   tell(status::kind::slow_consumer, errc::slow_consumer, subject);
 }
 
 void driver::tell(status::kind what, error_code error, std::string_view text) {
   if (!options_.on_status) return;
-  options_.on_status({.what = what, .error = error, .text = text, .server = address_});
+  options_.on_status({.what = what, .error = error, .text = text, .server = current_->address()});
 }
 
 }  // namespace nuncio::client

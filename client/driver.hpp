@@ -1,16 +1,15 @@
 #pragma once
 
+#include "inbox.hpp"
+#include "link.hpp"
 #include "outbox.hpp"
 #include "pending.hpp"
 #include "server_pool.hpp"
-#include "session.hpp"
-#include "timed_mux.hpp"
+#include "subscription_book.hpp"
 
 #include <nuncio/client/connection.hpp>
 #include <nuncio/client/message.hpp>
 #include <nuncio/client/options.hpp>
-#include <nuncio/client/transport.hpp>
-#include <nuncio/protocol/message_parser.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -20,11 +19,9 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -67,8 +64,6 @@ class driver_extension {
   virtual void on_opening(std::string& first) = 0;
   /// It is ready.
   virtual void on_opened() = 0;
-  /// It is closed for good, and nothing of it may keep the executor busy.
-  virtual void on_closed() = 0;
   /// An answer that no call waits for.
   virtual void on_stray_answer(const message_view& m) = 0;
   /// The server refuses something, and goes on.
@@ -77,14 +72,14 @@ class driver_extension {
   virtual void on_batch_end() = 0;
 };
 
-/// Carries out what session, server pool and outbox decide: makes connections, reads, writes, keeps
-/// the time, and completes what users wait for.
+/// What users hold by a connection: makes links by what the server pool decides, moves from one to
+/// another, and completes what users wait for.
 ///
-/// One coroutine makes connections and waits between them; reading and writing are callbacks, since
-/// they are the path of every message. Whoever is called on behalf of a message may call back, so
-/// what that could destroy is put aside until the bytes of this read are used up.
+/// One coroutine makes links and waits between them; another moves from a server that is about to
+/// leave. Whoever is called on behalf of a message may call back, so what that could destroy is put
+/// aside until the bytes of this read are used up.
 /// Thread safety: its executor, but for what says otherwise.
-class driver final : public std::enable_shared_from_this<driver>, private session_events {
+class driver final : public std::enable_shared_from_this<driver>, private link_user {
  public:
   using operation = pending<boost::system::error_code>;
   using next_operation = pending<boost::system::error_code, message>;
@@ -121,7 +116,7 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
     return in_batch_ ? batch_now_ : std::chrono::steady_clock::now();
   }
   [[nodiscard]] bool is_in_batch() const noexcept { return in_batch_; }
-  [[nodiscard]] timed_mux& calls() noexcept { return *calls_; }
+  [[nodiscard]] timed_mux& calls() noexcept { return inbox_.calls(); }
   /// Lets the slot end a call of calls(), with operation_aborted.
   void cancel_by(boost::asio::cancellation_slot slot, timed_mux::token which);
   /// Calls `cancel` on the executor when the slot says so; never if this is gone by then.
@@ -146,16 +141,21 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   void unsubscribe(const std::shared_ptr<subscription_state>& state);
   void limit(const std::shared_ptr<subscription_state>& state, std::uint64_t max);
 
+  // For inboxes.
+  subscription_book::sid add_inbox(inbox& it);
+  void remove_inbox(subscription_book::sid id);
+  [[nodiscard]] subscription_book& book() noexcept { return book_; }
+
   // For subscriptions, while they get a message or end.
-  void forget(session::sid id);
+  void forget(subscription_book::sid id);
   void complete_soon(next_operation done, boost::system::error_code error, message m);
   void report_slow(std::string_view subject);
 
   [[nodiscard]] const boost::asio::any_io_executor& get_executor() const noexcept {
     return executor_;
   }
-  [[nodiscard]] const protocol::server_info& info() const noexcept { return session_.info(); }
-  [[nodiscard]] bool is_open() const noexcept { return session_.is_open(); }
+  [[nodiscard]] const protocol::server_info& info() const noexcept { return current_->info(); }
+  [[nodiscard]] bool is_open() const noexcept { return current_->is_open(); }
   [[nodiscard]] bool is_closed() const noexcept { return life_ == life::closed; }
   /// Any thread.
   [[nodiscard]] connection::counters statistics() const noexcept;
@@ -163,50 +163,48 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
  private:
   enum class life : std::uint8_t { idle, connecting, established, closed };
 
-  // The coroutine.
+  // The coroutines.
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> something_happens();
-  boost::asio::awaitable<void> stream_ends();
-  boost::asio::awaitable<boost::system::error_code> open(const server_pool::attempt& to);
-  boost::asio::awaitable<boost::system::error_code> dial(const protocol::server_url& server);
-  boost::asio::awaitable<boost::system::error_code> secure(const server_pool::attempt& to);
-  boost::asio::awaitable<void> secure_and_greet(const server_pool::attempt& to);
-  boost::asio::awaitable<boost::system::error_code> add_layer(
-      std::function<void(stream_handler)> start);
+  boost::asio::awaitable<void> move();
+  boost::asio::awaitable<bool> change(link& from, link& to);
   void give_up(boost::system::error_code why);
 
-  // A connection.
-  void begin(const protocol::server_url& server, credentials who, session::security how);
   [[nodiscard]] bool wants_to_go_on() const noexcept {
     return life_ == life::connecting || life_ == life::established;
   }
-  void read();
-  void on_read(boost::system::error_code error, std::size_t size);
-  void handle_input(std::size_t size);
   void become_open();
-  void wake_writer();
-  void write();
-  void on_written(boost::system::error_code error);
-  void send_control();
-  void lose(boost::system::error_code why, std::string_view text);
-  void arm_timer();
-  void on_timer();
+  void start_writing(std::string_view first);
+  void ask_for_flushes(bool all);
+  void begin_move();
+  [[nodiscard]] bool may_move() const noexcept;
+  void finish_move();
+  void end_batch();
 
-  // What a connection says.
-  void on_pong(std::uint64_t count) override;
-  void on_info(const protocol::server_info& info) override;
+  // What links say.
+  std::shared_ptr<void> hold() override { return shared_from_this(); }
+  void on_batch(session::time now, std::size_t size) override;
+  void on_batch_end(std::uint64_t messages) override;
+  void on_open(link& it) override;
+  void on_lost(link& it, bool was_open) override;
+  void on_pong(link& it, std::uint64_t count) override;
+  void on_info(link& it, const protocol::server_info& info) override;
   void on_complaint(boost::system::error_code what, std::string_view text) override;
+  void on_bad_setting(boost::system::error_code what, std::string_view text) override;
+  void on_written(std::size_t size) override;
+  void on_room() override;
+  void wake_writer() override;
 
   void learn(const protocol::server_info& info);
-  void unsubscribe_later(session::sid id);
-  void finish_drain(session::sid id);
+  void say(std::string_view lines);
+  void unsubscribe_later(subscription_book::sid id);
+  void finish_drain(subscription_book::sid id);
+  void flush(operation done, bool now);
   template <class Then>
   void flush_then(Then then);
-  void subscribe_inbox();
   void add(const std::shared_ptr<subscription_state>& state, std::string queue, std::uint64_t max);
   template <class Waiting>
   void cancel(std::deque<Waiting>& among, std::uint64_t number);
-  void end_batch();
   void retry_publishes();
   void cancel_connect(std::uint64_t number);
   void end_connects(boost::system::error_code how);
@@ -222,12 +220,6 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
     std::uint64_t pong;  // 0: its PING is sent once there is a connection
     operation done;
   };
-  struct inbox final : subscriber {
-    explicit inbox(driver& its) noexcept : home(its) {}
-    void on_message(const protocol::server_message& m) override;
-    void on_end(boost::system::error_code why) override;
-    driver& home;
-  };
   struct publish_waiting {
     std::uint64_t number;
     message what;
@@ -239,43 +231,35 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   boost::system::error_code bad_options_;
   std::string bad_options_text_;
   server_pool pool_;
-  session session_;
+  subscription_book book_;
   outbox outbox_;
-  protocol::message_parser parser_;
-  std::vector<char> input_;
-  std::string greeting_;  // goes out before the outbox is open
-  std::string writing_;
-  std::unique_ptr<transport> transport_;  // empty while a layer is being put on it
-  boost::asio::steady_timer timer_;       // PINGs
-  boost::asio::steady_timer event_;       // wakes the coroutine, by its end or its cancellation
-  boost::asio::steady_timer attempt_;     // bounds one attempt
-  boost::asio::cancellation_signal abort_dial_;
-  std::string address_;  // of the server in use, or tried
+  link first_;
+  link second_;
+  link* current_ = &first_;          // what users' messages go by
+  link* leaving_ = nullptr;          // what they came from; calls of then are still answered there
+  boost::asio::steady_timer event_;  // wakes run(), by its end or its cancellation
+  boost::asio::steady_timer pause_;  // of move()
 
   life life_ = life::idle;
   bool is_running_ = false;    // the coroutine is there
   bool is_abandoned_ = false;  // nobody waits any more for the attempt that is under way
   bool was_open_ = false;
-  bool is_up_ = false;       // the stream is usable
-  bool awaits_tls_ = false;  // the server has said INFO, and TLS must begin
   bool is_draining_ = false;
-  bool is_reading_ = false;
-  bool is_writing_ = false;
+  bool is_moving_ = false;   // so is the other coroutine
+  bool is_joined_ = false;   // groups are on two servers
+  bool is_between_ = false;  // the old server says its last, and nothing is written
   bool in_batch_ = false;
-  bool attempt_expired_ = false;
   session::time batch_now_;  // when the bytes that are being used were read
   boost::system::error_code last_error_;
-  std::string last_text_;
 
   std::uint64_t operations_ = 0;
   std::deque<connect_waiting> connects_;
   std::deque<flush_waiting> flushes_;
   std::deque<publish_waiting> publishes_;
-  inbox inbox_{*this};
-  std::shared_ptr<timed_mux> calls_;
-  bool has_inbox_ = false;
+  boost::intrusive::list<inbox, boost::intrusive::constant_time_size<false>> inboxes_;
+  inbox inbox_;
   std::shared_ptr<driver_extension> extension_;
-  std::unordered_map<session::sid, std::shared_ptr<subscription_state>> subscriptions_;
+  std::unordered_map<subscription_book::sid, std::shared_ptr<subscription_state>> subscriptions_;
   std::vector<std::shared_ptr<subscription_state>> retired_;  // until the batch is over
   struct completion {
     next_operation operation;
@@ -285,7 +269,7 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   std::vector<completion> ready_;
   std::vector<std::unique_ptr<finished_call>> finished_;
 
-  std::atomic<session::sid> last_sid_{0};
+  std::atomic<subscription_book::sid> last_sid_{0};
   std::atomic<std::int64_t> max_payload_;
   std::atomic<bool> takes_headers_{true};
   std::atomic<std::uint64_t> in_messages_{0};

@@ -159,17 +159,17 @@ void driver::retry_publishes() {
 }
 
 timed_mux::token driver::expect(std::unique_ptr<mux_call> call) {
-  if (!has_inbox_) subscribe_inbox();
-  return calls_->add(std::move(call));
+  if (!inbox_.is_open()) inbox_.open(weak_from_this());
+  return calls().add(std::move(call));
 }
 
 driver::started driver::start(std::unique_ptr<mux_call>& call, const message_view& m) {
   const auto which = expect(std::move(call));
-  const auto reply = calls_->reply_subject(which);
+  const auto reply = calls().reply_subject(which);
   auto with_reply = m;
   with_reply.reply = reply;
   const auto error = publish(with_reply);
-  if (error) call = calls_->remove(which);
+  if (error) call = calls().remove(which);
   return {error, which};
 }
 
@@ -199,49 +199,55 @@ void driver::request_many(const message_view& m,
 
 void driver::cancel_by(asio::cancellation_slot slot, timed_mux::token which) {
   on_cancel(slot, [this, which] {
-    if (const auto gone = calls_->remove(which)) gone->on_failure(asio::error::operation_aborted);
+    if (const auto gone = calls().remove(which)) gone->on_failure(asio::error::operation_aborted);
   });
 }
 
-void driver::subscribe_inbox() {
-  if (life_ == life::closed) return;
-  has_inbox_ = true;
-  calls_->set_owner(weak_from_this());
+subscription_book::sid driver::add_inbox(inbox& it) {
+  if (!it.is_linked()) inboxes_.push_back(it);
   const auto id = last_sid_.fetch_add(1, std::memory_order_relaxed) + 1;
-  const auto subject = calls_->subject();
-  session_.add(id, subject, "", inbox_);
-  const auto put =
-      outbox_.put_control([&](std::string& out) { protocol::append_sub(out, subject, "", id); });
+  const auto subject = it.subject();
+  book_.add(id, subject, "", it);
+  std::string line;
+  protocol::append_sub(line, subject, "", id);
+  say(line);
+  return id;
+}
+
+void driver::remove_inbox(subscription_book::sid id) {
+  if (book_.remove(id)) unsubscribe_later(id);
+}
+
+// If there is no connection, the next one begins with what the books say.
+void driver::say(std::string_view lines) {
+  if (lines.empty()) return;
+  const auto put = outbox_.put_control([lines](std::string& out) { out += lines; });
   if (put.wake) wake_writer();
 }
 
-void driver::inbox::on_message(const protocol::server_message& m) {
-  if (home.calls_->handle(m, home.batch_now_) || !home.extension_) return;
-  home.extension_->on_stray_answer(m);
-}
-
-// A server may forbid the inbox: then no request is ever answered.
-void driver::inbox::on_end(error_code why) {
-  home.has_inbox_ = false;
-  home.calls_->fail_all(why ? why : errc::closed);
-}
-
 void driver::flush(operation done) {
+  flush(std::move(done), !is_between_);
+}
+
+// Otherwise it begins with the next connection.
+void driver::flush(operation done, bool now) {
   if (life_ == life::closed) return done.post(executor_, errc::closed);
   std::uint64_t pong = 0;
-  if (session_.is_open()) {
-    pong = session_.note_ping();
-    const auto put = outbox_.put_control([](std::string& out) { protocol::append_ping(out); });
-    if (put.wake) wake_writer();
+  if (is_open() && now) {
+    pong = current_->note_ping();
+    std::string line;
+    protocol::append_ping(line);
+    say(line);
   }
   const auto number = ++operations_;
   on_cancel(done.slot(), [this, number] { cancel(flushes_, number); });
   flushes_.push_back({number, pong, std::move(done)});
 }
 
+// Whatever ends then may get messages from two servers.
 template <class Then>
 void driver::flush_then(Then then) {
-  flush({connection::handler(std::move(then)), executor_});
+  flush({connection::handler(std::move(then)), executor_}, !is_joined_);
 }
 
 // UNSUB, and whatever was on its way comes before the answer to the PING behind it. What callbacks
@@ -249,7 +255,10 @@ void driver::flush_then(Then then) {
 void driver::drain(operation done) {
   if (life_ == life::closed) return done.post(executor_, errc::closed);
   is_draining_ = true;
-  for (const auto& [id, state] : subscriptions_) unsubscribe_later(id);
+  for (const auto& [id, state] : subscriptions_) {
+    book_.leave(id);
+    unsubscribe_later(id);
+  }
   auto last = [self = shared_from_this(), done = std::move(done)](error_code error) mutable {
     self->close(false);
     done.complete(error);
@@ -265,6 +274,7 @@ void driver::drain(operation done) {
 
 void driver::drain(const std::shared_ptr<subscription_state>& state, operation done) {
   if (!subscriptions_.contains(state->id())) return done.post(executor_, {});
+  book_.leave(state->id());
   unsubscribe_later(state->id());
   flush_then([self = shared_from_this(), state, done = std::move(done)](error_code error) mutable {
     self->finish_drain(state->id());
@@ -272,16 +282,17 @@ void driver::drain(const std::shared_ptr<subscription_state>& state, operation d
   });
 }
 
-void driver::unsubscribe_later(session::sid id) {
-  const auto put = outbox_.put_control([id](std::string& out) { protocol::append_unsub(out, id); });
-  if (put.wake) wake_writer();
+void driver::unsubscribe_later(subscription_book::sid id) {
+  std::string line;
+  protocol::append_unsub(line, id);
+  say(line);
 }
 
-void driver::finish_drain(session::sid id) {
+void driver::finish_drain(subscription_book::sid id) {
   const auto at = subscriptions_.find(id);
   if (at == subscriptions_.end()) return;
   const auto held = std::move(at->second);
-  session_.remove(id);
+  book_.remove(id);
   held->on_end({});
 }
 
@@ -332,26 +343,26 @@ void driver::add(const std::shared_ptr<subscription_state>& state,
                  std::string queue,
                  std::uint64_t max) {
   if (life_ == life::closed || is_draining_) return state->finish(errc::closed);
-  session_.add(state->id(), state->subject(), std::move(queue), *state);
-  if (max > 0) static_cast<void>(session_.limit(state->id(), max));
+  book_.add(state->id(), state->subject(), std::move(queue), *state);
+  if (max > 0) static_cast<void>(book_.limit(state->id(), max));
   subscriptions_.emplace(state->id(), state);
 }
 
 void driver::unsubscribe(const std::shared_ptr<subscription_state>& state) {
-  if (!session_.remove(state->id())) return;
+  if (!book_.remove(state->id())) return;
   forget(state->id());
   unsubscribe_later(state->id());
 }
 
 void driver::limit(const std::shared_ptr<subscription_state>& state, std::uint64_t max) {
-  const auto count = session_.limit(state->id(), max);
+  const auto count = book_.limit(state->id(), max);
   if (!count) return;
-  const auto put = outbox_.put_control(
-      [&](std::string& out) { protocol::append_unsub(out, state->id(), *count); });
-  if (put.wake) wake_writer();
+  std::string line;
+  protocol::append_unsub(line, state->id(), *count);
+  say(line);
 }
 
-void driver::forget(session::sid id) {
+void driver::forget(subscription_book::sid id) {
   const auto at = subscriptions_.find(id);
   if (at == subscriptions_.end()) return;
   if (in_batch_) retired_.push_back(std::move(at->second));

@@ -27,6 +27,21 @@ mux::~mux() {
   by_time_.clear();
 }
 
+void mux::rename(std::string prefix) {
+  prefix_ = std::move(prefix) + ".";
+  older_ = 0;
+  for (auto& call : by_time_) {
+    call.is_older_ = true;
+    ++older_;
+  }
+}
+
+// It leaves the timeline.
+void mux::forget(mux_call& call) noexcept {
+  by_time_.erase(timeline::s_iterator_to(call));
+  if (call.is_older_) --older_;
+}
+
 mux::token mux::add(std::unique_ptr<mux_call> call) {
   auto which = draw();
   while (calls_.contains(which)) which = draw();
@@ -77,7 +92,7 @@ std::unique_ptr<mux_call> mux::remove(token which) {
   if (at == calls_.end()) return nullptr;
   auto call = std::move(at->second);
   calls_.erase(at);
-  if (call) by_time_.erase(timeline::s_iterator_to(*call));
+  if (call) forget(*call);
   return call;
 }
 
@@ -95,11 +110,11 @@ bool mux::say(token which, const Say& say) {
   auto call = std::move(at->second);
   const auto next = say(*call);
   if (const auto again = calls_.find(which); again == calls_.end()) {
-    if (call->is_linked()) by_time_.erase(timeline::s_iterator_to(*call));
+    if (call->is_linked()) forget(*call);
     if (next) call->on_failure(errc::closed);
   } else if (!next) {
     calls_.erase(again);
-    by_time_.erase(timeline::s_iterator_to(*call));
+    forget(*call);
   } else {
     if (*next != call->deadline_) {
       by_time_.erase(timeline::s_iterator_to(*call));
@@ -124,6 +139,7 @@ std::optional<mux::time> mux::next_timer() const noexcept {
 
 void mux::fail_all(boost::system::error_code why) {
   by_time_.clear();
+  older_ = 0;
   for (auto& [which, call] : std::exchange(calls_, {})) {
     if (call) call->on_failure(why);
   }

@@ -42,6 +42,7 @@ class mux_call : public boost::intrusive::set_base_hook<
   friend class mux;
   time deadline_;
   std::uint64_t token_ = 0;
+  bool is_older_ = false;  // than the present prefix
 };
 
 /// The requests of a connection, all of which are answered on one wildcard subscription: the last
@@ -64,8 +65,14 @@ class mux {
   mux& operator=(const mux&) = delete;
   ~mux();
 
-  /// What must be subscribed to.
-  [[nodiscard]] std::string subject() const { return prefix_ + "*"; }
+  /// Calls that are taken in from now on are answered at another subject. Those that are there are
+  /// answered at either.
+  void rename(std::string prefix);
+  /// How many were there when it was last renamed.
+  [[nodiscard]] std::size_t older() const noexcept { return older_; }
+
+  /// What all reply subjects begin with; with a wildcard behind it, what must be subscribed to.
+  [[nodiscard]] const std::string& prefix() const noexcept { return prefix_; }
 
   /// Takes a call in and says its token.
   token add(std::unique_ptr<mux_call> call);
@@ -94,6 +101,7 @@ class mux {
 
   template <class Say>
   bool say(token which, const Say& say);
+  void forget(mux_call& call) noexcept;
   token draw();
   [[nodiscard]] std::optional<token> token_of(std::string_view subject) const noexcept;
 
@@ -103,6 +111,7 @@ class mux {
   std::size_t used_ = drawn_.size();
   boost::unordered_flat_map<token, std::unique_ptr<mux_call>> calls_;
   timeline by_time_;
+  std::size_t older_ = 0;
 };
 
 }  // namespace nuncio::client

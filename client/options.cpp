@@ -14,6 +14,8 @@ std::string_view to_string(status::kind what) noexcept {
       return "servers";
     case status::kind::lame_duck:
       return "lame_duck";
+    case status::kind::moved:
+      return "moved";
     case status::kind::error:
       return "error";
     case status::kind::slow_consumer:

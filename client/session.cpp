@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 namespace nuncio::client {
@@ -56,20 +55,6 @@ err_row meaning_of(std::string_view text) noexcept {
   return {text, errc::refused, true};
 }
 
-// The part behind `before` up to the next quote.
-std::string_view quoted(std::string_view text, std::string_view before) noexcept {
-  const auto at = text.find(before);
-  if (at == std::string_view::npos) return {};
-  text.remove_prefix(at + before.size());
-  return text.substr(0, text.find('"'));
-}
-
-std::uint64_t to_number(std::string_view text) noexcept {
-  std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
 }  // namespace
 
 void session::begin(const protocol::server_url& server, credentials who, security how) {
@@ -95,7 +80,7 @@ session::step session::handle(const protocol::server_event& event, time now) {
   heard_ = true;
   switch (event.what) {
     case kind::message:
-      if (phase_ == phase::open) deliver(event.message);
+      if (phase_ == phase::open) book_.deliver(event.message);
       return step::go_on;
     case kind::ping:
       protocol::append_pong(output_);
@@ -175,40 +160,10 @@ session::step session::on_err(std::string_view text) {
   const auto row = meaning_of(text);
   if (row.closes || phase_ != phase::open) return lose(row.means, text);
   if (starts_with_any_case(text, "Permissions Violation for Subscription")) {
-    refuse_subscription(text);
+    book_.refuse(text);
   }
   events_.on_complaint(row.means, text);
   return step::go_on;
-}
-
-// Names the subscription by subject and queue group, and by sid where it existed before.
-void session::refuse_subscription(std::string_view complaint) {
-  const auto subject = quoted(complaint, "to \"");
-  const auto queue = quoted(complaint, "using queue \"");
-  const auto named = to_number(quoted(complaint, "(sid \""));
-  std::vector<subscriber*> refused;
-  for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
-    const auto& [id, sub] = *at;
-    if (named != 0 ? id != named : sub.subject != subject || sub.queue != queue) {
-      ++at;
-      continue;
-    }
-    refused.push_back(sub.to);
-    subscriptions_.erase(at++);
-  }
-  for (auto* const each : refused) each->on_end(errc::permission);
-}
-
-void session::deliver(const protocol::server_message& m) {
-  const auto at = subscriptions_.find(to_number(m.sid));
-  if (at == subscriptions_.end()) return;
-  auto& sub = at->second;
-  auto* const to = sub.to;
-  const bool is_last = ++sub.delivered == sub.max;
-  // Off the books first: the subscriber may change them.
-  if (is_last) subscriptions_.erase(at);
-  to->on_message(m);
-  if (is_last) to->on_end({});
 }
 
 std::optional<session::time> session::next_timer() const noexcept {
@@ -232,40 +187,6 @@ session::step session::on_timer(time now) {
 
 std::string session::take_output() {
   return std::exchange(output_, {});
-}
-
-void session::add(sid id, std::string subject, std::string queue, subscriber& to) {
-  subscriptions_.try_emplace(id, subscription{std::move(subject), std::move(queue), &to});
-}
-
-std::optional<std::uint64_t> session::limit(sid id, std::uint64_t max) {
-  const auto at = subscriptions_.find(id);
-  if (at == subscriptions_.end()) return std::nullopt;
-  auto& sub = at->second;
-  sub.max = max;
-  if (sub.delivered < max) return max - sub.earlier;
-  auto* const to = sub.to;
-  subscriptions_.erase(at);
-  to->on_end({});
-  return 0;
-}
-
-bool session::remove(sid id) {
-  return subscriptions_.erase(id) != 0;
-}
-
-std::string session::resubscription() {
-  std::string out;
-  for (auto& [id, sub] : subscriptions_) {
-    sub.earlier = sub.delivered;
-    protocol::append_sub(out, sub.subject, sub.queue, id);
-    if (sub.max > 0) protocol::append_unsub(out, id, sub.max - sub.earlier);
-  }
-  return out;
-}
-
-void session::end_all(error_code why) {
-  for (const auto& [id, sub] : std::exchange(subscriptions_, {})) sub.to->on_end(why);
 }
 
 session::step session::lose(error_code why, std::string_view text) {

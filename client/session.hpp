@@ -1,33 +1,20 @@
 #pragma once
 
+#include "subscription_book.hpp"
+
 #include <nuncio/client/auth.hpp>
 #include <nuncio/client/error.hpp>
 #include <nuncio/protocol/info.hpp>
 #include <nuncio/protocol/message_parser.hpp>
 #include <nuncio/protocol/url.hpp>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace nuncio::client {
-
-/// Who gets the messages of a subscription. Thread: the session's.
-class subscriber {
- public:
-  virtual void on_message(const protocol::server_message& m) = 0;
-  /// No message will come any more: `why` is empty if it was unsubscribed or has had its maximum.
-  /// The session has forgotten it.
-  virtual void on_end(boost::system::error_code why) = 0;
-
- protected:
-  ~subscriber() = default;
-};
 
 /// Who hears what a session notices.
 class session_events {
@@ -43,16 +30,15 @@ class session_events {
   ~session_events() = default;
 };
 
-/// What a client says and hears on its connections to servers, one after the other: the greeting,
-/// PINGs, and its subscriptions, which outlive a connection.
+/// What a client says and hears on a connection to a server, or on several, one after the other:
+/// the greeting and PINGs.
 ///
 /// Pure: events of a parser and the time go in, bytes to be sent come out of take_output(), and
-/// messages go to subscribers. One thread.
-/// Source: NATS client protocol, sections 1, 3, 4, 6, 7, 12 and 18.
+/// messages go to the book of subscriptions. One thread.
+/// Source: NATS client protocol, sections 1, 3, 4, 12 and 18.
 class session {
  public:
   using time = std::chrono::steady_clock::time_point;
-  using sid = std::uint64_t;
 
   struct settings {
     std::string name;
@@ -63,7 +49,7 @@ class session {
   enum class step : std::uint8_t {
     go_on,
     secure,  ///< TLS must begin, then secured(); what came after INFO in the clear must be ignored
-    opened,  ///< the server has agreed: resubscription() is what it must hear next
+    opened,  ///< the server has agreed
     lost,    ///< error() says why; the connection must be closed
   };
 
@@ -73,7 +59,8 @@ class session {
     settled,      ///< a layer below sees to it
   };
 
-  session(const settings& set, session_events& events) : set_(set), events_(events) {}
+  session(const settings& set, session_events& events, subscription_book& book)
+      : set_(set), events_(events), book_(book) {}
   session(const session&) = delete;
   session& operator=(const session&) = delete;
   ~session() = default;
@@ -86,7 +73,7 @@ class session {
   /// TLS is there: the greeting can go out.
   /// Pre: handle() said `secure`.
   step secured();
-  /// The connection is gone. Subscriptions stay.
+  /// The connection is gone.
   void end() noexcept;
   /// Pre: begin() was called, and neither end() nor a step `lost` came since.
   step handle(const protocol::server_event& event, time now);
@@ -103,46 +90,22 @@ class session {
   /// What the server said, where it said something.
   [[nodiscard]] const std::string& error_text() const noexcept { return error_text_; }
 
-  // Subscriptions. They only change the books: the caller sends SUB and UNSUB.
-
-  /// Pre: `id` was never used before.
-  void add(sid id, std::string subject, std::string queue, subscriber& to);
-  /// After `max` messages, counted from the start, it ends: what UNSUB must say on this connection.
-  /// 0 if it has had as many and ends now; nothing if it had ended before.
-  /// Pre: max > 0.
-  std::optional<std::uint64_t> limit(sid id, std::uint64_t max);
-  /// Forgets it; on_end() isn't called. False if it has ended already.
-  bool remove(sid id);
-  [[nodiscard]] std::size_t subscriptions() const noexcept { return subscriptions_.size(); }
-  /// SUB and UNSUB lines of all of them.
-  [[nodiscard]] std::string resubscription();
-  /// Ends all of them with `why`.
-  void end_all(boost::system::error_code why);
-
   /// Counts a PING that the caller is about to send; its number.
   std::uint64_t note_ping() noexcept { return ++pings_; }
+  /// PINGs that were answered on this connection.
+  [[nodiscard]] std::uint64_t pongs() const noexcept { return pongs_; }
 
  private:
   enum class phase : std::uint8_t { none, awaits_info, awaits_tls, awaits_pong, open };
 
-  struct subscription {
-    std::string subject;
-    std::string queue;
-    subscriber* to;
-    std::uint64_t max = 0;
-    std::uint64_t delivered = 0;
-    std::uint64_t earlier = 0;  // of these, on connections before this one
-  };
-
   step on_info(std::string_view json);
   step say_hello(bool uses_tls);
   step on_err(std::string_view text);
-  void deliver(const protocol::server_message& m);
-  void refuse_subscription(std::string_view complaint);
   step lose(boost::system::error_code why, std::string_view text = {});
 
   settings set_;
   session_events& events_;
+  subscription_book& book_;
   phase phase_ = phase::none;
   protocol::server_url server_;
   security security_ = security::if_required;
@@ -156,7 +119,6 @@ class session {
   int pings_out_ = 0;        // of ours for liveness, without an answer
   std::uint64_t pings_ = 0;  // sent on this connection
   std::uint64_t pongs_ = 0;
-  boost::unordered_flat_map<sid, subscription> subscriptions_;
 };
 
 }  // namespace nuncio::client

@@ -2,7 +2,7 @@
 
 #include "driver.hpp"
 #include "pending.hpp"
-#include "session.hpp"
+#include "subscription_book.hpp"
 
 #include <nuncio/client/message.hpp>
 #include <nuncio/client/options.hpp>
@@ -29,7 +29,7 @@ class subscription_state final : public subscriber,
   using next_operation = pending<boost::system::error_code, message>;
 
   subscription_state(driver& home,
-                     session::sid id,
+                     subscription_book::sid id,
                      std::string subject,
                      const subscription_limits& limits,
                      callback deliver)
@@ -45,7 +45,7 @@ class subscription_state final : public subscriber,
   subscription_state& operator=(const subscription_state&) = delete;
   virtual ~subscription_state() = default;
 
-  [[nodiscard]] session::sid id() const noexcept { return sid_; }
+  [[nodiscard]] subscription_book::sid id() const noexcept { return sid_; }
   [[nodiscard]] const std::string& subject() const noexcept { return subject_; }
   /// Null once the connection is gone.
   [[nodiscard]] std::shared_ptr<driver> owner() const noexcept { return owner_.lock(); }
@@ -77,7 +77,7 @@ class subscription_state final : public subscriber,
   driver& home_;  // for calls that come from it; others lock owner_
   const std::weak_ptr<driver> owner_;
   const boost::asio::any_io_executor executor_;
-  const session::sid sid_;
+  const subscription_book::sid sid_;
   const std::string subject_;
   const subscription_limits limits_;
   const callback deliver_;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace nuncio::client {
 
@@ -25,7 +26,9 @@ class timed_mux : public std::enable_shared_from_this<timed_mux> {
   /// What the calls refer to; it is kept alive while they are called.
   void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
 
-  [[nodiscard]] std::string subject() const { return mux_.subject(); }
+  void rename(std::string prefix) { mux_.rename(std::move(prefix)); }
+  [[nodiscard]] std::size_t older() const noexcept { return mux_.older(); }
+  [[nodiscard]] const std::string& prefix() const noexcept { return mux_.prefix(); }
   [[nodiscard]] std::string reply_subject(token which) const { return mux_.reply_subject(which); }
   token add(std::unique_ptr<mux_call> call);
   std::unique_ptr<mux_call> remove(token which) { return mux_.remove(which); }

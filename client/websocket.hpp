@@ -8,6 +8,10 @@
 
 namespace nuncio::client {
 
+[[nodiscard]] constexpr bool uses_websocket(protocol::url_scheme scheme) noexcept {
+  return scheme == protocol::url_scheme::ws || scheme == protocol::url_scheme::wss;
+}
+
 /// Goes on in WebSocket messages over `below`, at the path of `server`.
 ///
 /// Errors:  what the server answered instead of upgrading, as an error whose message names HTTP's

@@ -57,17 +57,6 @@ void runtime::on_opened() {
   }
 }
 
-void runtime::note_table(std::weak_ptr<client::timed_mux> table) {
-  std::erase_if(tables_, [](const auto& each) { return each.expired(); });
-  tables_.push_back(std::move(table));
-}
-
-void runtime::on_closed() {
-  for (const auto& each : std::exchange(tables_, {})) {
-    if (const auto table = each.lock()) table->fail_all(client::errc::closed);
-  }
-}
-
 void runtime::on_stray_answer(const message_view& m) {
   rpc_line line;
   if (read_rpc_line(m.header_block, line) != protocol::rpc_line_state::present) return;

@@ -11,10 +11,8 @@
 #include <boost/intrusive/list.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
-#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace nuncio::rpc {
 using client::message_view;
@@ -79,8 +77,6 @@ class runtime final : public client::driver_extension {
   void bind(bound_call& call) { bound_.push_back(call); }
   void wait(waiting_call& call) { waiting_.push_back(call); }
 
-  /// Ends what is in it when the connection is closed.
-  void note_table(std::weak_ptr<client::timed_mux> table);
   void wake(waking_call& call);
   [[nodiscard]] window_budget& windows() noexcept { return windows_; }
   /// For a payload, until the next one is written.
@@ -100,7 +96,6 @@ class runtime final : public client::driver_extension {
   void on_lost() override;
   void on_opening(std::string& first) override;
   void on_opened() override;
-  void on_closed() override;
   void on_stray_answer(const message_view& m) override;
   void on_complaint(std::string_view text) override;
   void on_batch_end() override;
@@ -113,7 +108,6 @@ class runtime final : public client::driver_extension {
   list_of<bound_call> bound_;
   list_of<waiting_call> waiting_;
   list_of<waking_call> waking_;
-  std::vector<std::weak_ptr<client::timed_mux>> tables_;
   bool is_wake_posted_ = false;
   window_budget windows_;
   std::string scratch_;

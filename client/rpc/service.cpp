@@ -36,29 +36,37 @@ std::string_view caller_of(std::string_view reply) noexcept {
 }  // namespace
 
 service_core::service_core(std::shared_ptr<client::driver> by, service_options set)
-    : home_(std::move(by)), options_(std::move(set)), started_(std::chrono::system_clock::now()) {
+    : home_(std::move(by)),
+      options_(std::move(set)),
+      identity_{.name = options_.name,
+                .id = protocol::nuid(client::draw_random).next(),
+                .version = options_.version,
+                .metadata = options_.metadata},
+      started_(std::chrono::system_clock::now()),
+      controls_(
+          *home_,
+          [this] { return name_controls(); },
+          '>',
+          [this](const message_view& m) { on_stray_control(m); }) {
   if (!protocol::is_service_name(options_.name)) reject("service name", options_.name);
   if (!protocol::is_semantic_version(options_.version)) {
     reject("semantic version", options_.version);
   }
-  identity_ = {.name = options_.name,
-               .id = protocol::nuid(client::draw_random).next(),
-               .version = options_.version,
-               .metadata = options_.metadata};
-  controls_ = std::make_shared<client::timed_mux>(
-      home_->get_executor(), std::string(control_prefix) + identity_.name + '.' + identity_.id,
-      client::draw_random);
+}
+
+// The wildcards of two must not meet.
+std::string service_core::name_controls() {
+  auto out = std::string(control_prefix) + identity_.name + '.' + identity_.id;
+  if (const auto moves = moves_++; moves > 0) out += '-' + std::to_string(moves);
+  return out;
 }
 
 void service_core::start() {
-  controls_->set_owner(weak_from_this());
-  runtime::of(*home_).note_table(controls_);
+  controls_.open(weak_from_this());
   const auto add = [this](const std::string& subject, client::connection::callback deliver) {
     subscriptions_.push_back(
         client::connection::access::subscribe(*home_, subject, {}, std::move(deliver)));
   };
-  add(std::string(control_prefix) + identity_.name + '.' + identity_.id + ".>",
-      [this](const message_view& m) { on_control(m); });
   for (const auto verb : verbs) {
     const auto answer = [this, verb](const message_view& m) { on_discovery(verb, m); };
     const auto all = "$SRV." + std::string(verb);
@@ -222,8 +230,7 @@ void service_core::release(std::string_view reply) {
   look_whether_drained();
 }
 
-void service_core::on_control(const message_view& m) {
-  if (controls_->handle(m, home_->now())) return;
+void service_core::on_stray_control(const message_view& m) {
   rpc_line line;
   if (read_rpc_line(m.header_block, line) != rpc_line_state::present) return;
   if (line.frame != rpc_frame::ping || m.reply.empty()) return;
@@ -310,7 +317,7 @@ void service_core::look_whether_drained() {
 void service_core::stop() {
   if (std::exchange(is_stopped_, true)) return;
   while (!running_.empty()) running_.front().stop();
-  controls_->fail_all(client::errc::closed);
+  controls_.close();
   subscriptions_.clear();
   for (const auto& each : endpoints_) each->subscriptions.clear();
 }

@@ -68,7 +68,7 @@ class service_core final : public std::enable_shared_from_this<service_core> {
   // For its calls.
   [[nodiscard]] client::driver& home() noexcept { return *home_; }
   [[nodiscard]] const std::shared_ptr<client::driver>& driver() const noexcept { return home_; }
-  [[nodiscard]] client::timed_mux& controls() noexcept { return *controls_; }
+  [[nodiscard]] client::timed_mux& controls() noexcept { return controls_.calls(); }
   [[nodiscard]] const service_options& options() const noexcept { return options_; }
   void log(std::string_view line) const;
   /// An id that callers and the log share.
@@ -87,7 +87,8 @@ class service_core final : public std::enable_shared_from_this<service_core> {
                                                 const reading& said) const;
   void on_request(const std::shared_ptr<endpoint_state>& endpoint, const message_view& m);
   void refuse(endpoint_state& endpoint, const message_view& m, const reading& said, status why);
-  void on_control(const message_view& m);
+  [[nodiscard]] std::string name_controls();
+  void on_stray_control(const message_view& m);
   void on_discovery(std::string_view verb, const message_view& m);
   void look_whether_drained();
 
@@ -95,7 +96,8 @@ class service_core final : public std::enable_shared_from_this<service_core> {
   const service_options options_;
   protocol::service_identity identity_;
   std::chrono::system_clock::time_point started_;
-  std::shared_ptr<client::timed_mux> controls_;
+  std::uint64_t moves_ = 0;  // of the name of what follows
+  client::inbox controls_;
   std::vector<std::shared_ptr<endpoint_state>> endpoints_;
   std::vector<client::subscription> subscriptions_;
   boost::unordered_flat_map<std::string, std::size_t> callers_;

@@ -34,11 +34,12 @@ struct noted final : client::subscriber, client::session_events {
 
 std::string run(std::string_view bytes, std::size_t piece_size) {
   noted all;
-  session s({}, all);
+  client::subscription_book book;
+  session s({}, all, book);
   s.begin({});
-  s.add(1, "a", "", all);
-  s.add(2, "b", "q", all);
-  static_cast<void>(s.limit(2, 2));
+  book.add(1, "a", "", all);
+  book.add(2, "b", "q", all);
+  static_cast<void>(book.limit(2, 2));
   protocol::message_parser parser({.max_line = 1024, .max_payload = 1024});
   std::string sent;
   while (!bytes.empty()) {

@@ -19,14 +19,11 @@ namespace nuncio::test {
 /// publishes where it is subscribed. No queue groups, no maxima.
 class memory_broker : public std::enable_shared_from_this<memory_broker> {
  public:
-  static constexpr std::string_view info =
-      "INFO {\"server_id\":\"memory\",\"headers\":true,\"max_payload\":1048576} \r\n";
-
   /// Serves `link` for as long as that lives.
-  static void serve(const std::shared_ptr<memory_link>& link) {
+  static void serve(const std::shared_ptr<memory_link>& link, const std::string& id = "memory") {
     auto broker = std::make_shared<memory_broker>(*link);
     link->on_written = [broker] { broker->on_written(); };
-    link->send(info);
+    link->send("INFO {\"server_id\":\"" + id + "\",\"headers\":true,\"max_payload\":1048576} \r\n");
   }
 
   explicit memory_broker(memory_link& link) : link_(link) { limits_.headers = true; }

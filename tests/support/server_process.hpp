@@ -40,11 +40,23 @@ class server_process {
   [[nodiscard]] std::string url() const { return "nats://127.0.0.1:" + std::to_string(port_); }
 
   /// Ends it; with SIGKILL as a crash would.
-  void kill(int signal) {
+  void kill(int how) {
     if (pid_ <= 0) return;
-    ::kill(pid_, signal);
+    ::kill(pid_, how);
     ::waitpid(pid_, nullptr, 0);
     pid_ = -1;
+  }
+  void signal(int what) const { ::kill(pid_, what); }
+  /// Waits until it has ended by itself, for so long; its exit status, -1 if it goes on.
+  int await_end(std::chrono::seconds patience) {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    int status = 0;
+    while (::waitpid(pid_, &status, WNOHANG) != pid_) {
+      if (std::chrono::steady_clock::now() > until) return -1;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
   /// Starts it again, on the port that it had.
   void restart() { start(port_); }

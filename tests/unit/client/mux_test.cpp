@@ -80,7 +80,7 @@ struct world {
 
 TEST_CASE("mux: an answer ends the call that it is for, a second one is late") {
   world w;
-  CHECK(w.it.subject() == "_INBOX.me.*");
+  CHECK(w.it.prefix() == "_INBOX.me.");
   const auto a = w.call(start + 1s);
   const auto b = w.call(start + 1s);
   CHECK(w.it.reply_subject(a).starts_with("_INBOX.me."));
@@ -141,6 +141,33 @@ TEST_CASE("mux: a call that is taken out hears nothing more") {
   CHECK_FALSE(w.answer(a, "x"));
   w.it.on_timer(start + 5s);
   CHECK(w.said.empty());
+}
+
+TEST_CASE("mux: with a new prefix the calls that were there are answered at either") {
+  world w;
+  const auto old = w.call(start + 1s);
+  const auto old_subject = w.it.reply_subject(old);
+  const auto older = w.call(start + 9s, 2);
+  CHECK(w.it.older() == 0);
+  w.it.rename("_INBOX.you");
+  CHECK(w.it.prefix() == "_INBOX.you.");
+  CHECK(w.it.older() == 2);
+  const auto fresh = w.call(start + 9s);
+  CHECK(w.it.reply_subject(fresh).starts_with("_INBOX.you."));
+  CHECK(w.answer(fresh, "fresh"));
+  CHECK(w.it.older() == 2);
+  CHECK(w.it.handle({.subject = old_subject, .payload = "old"}, start));
+  CHECK(w.it.older() == 1);
+  CHECK(w.answer(older, "older"));
+  CHECK(w.it.older() == 1);
+  CHECK(w.it.remove(older));
+  CHECK(w.it.older() == 0);
+  CHECK(w.said == "answer:fresh answer:old answer:older ");
+  w.call(start + 1s);
+  w.it.rename("_INBOX.it");
+  CHECK(w.it.older() == 1);
+  w.it.fail_all(errc::closed);
+  CHECK(w.it.older() == 0);
 }
 
 TEST_CASE("mux: all calls can fail at once, and the mux goes on") {

@@ -43,7 +43,7 @@ struct heard final : session_events {
 /// A session, the parser before it, and everything it says.
 struct world {
   explicit world(session::settings set = {}, protocol::server_url url = {}, credentials who = {})
-      : it(set, events) {
+      : it(set, events, book) {
     server = std::move(url);
     it.begin(server, std::move(who));
   }
@@ -63,6 +63,7 @@ struct world {
   step greet() { return feed("INFO {\"headers\":true,\"max_payload\":100}\r\nPONG\r\n"); }
 
   heard events;
+  subscription_book book;
   session it;
   protocol::message_parser parser;
   protocol::server_url server;
@@ -180,76 +181,26 @@ TEST_CASE("session: messages go to their subscription, those of unknown ones now
   w.greet();
   recorder a;
   recorder b;
-  w.it.add(1, "a.*", "", a);
-  w.it.add(2, "b", "q", b);
+  w.book.add(1, "a.*", "", a);
+  w.book.add(2, "b", "q", b);
   w.feed("MSG a.x 1 2\r\nhi\r\nMSG b 2 r 1\r\n1\r\nMSG c 3 1\r\n2\r\nMSG a.y 1 0\r\n\r\n");
   CHECK(a.got == "a.x=hi a.y= ");
   CHECK(b.got == "b=1 ");
-  CHECK(w.it.remove(1));
-  CHECK_FALSE(w.it.remove(1));
+  CHECK(w.book.remove(1));
+  CHECK_FALSE(w.book.remove(1));
   w.feed("MSG a.x 1 1\r\n3\r\n");
   CHECK(a.got == "a.x=hi a.y= ");
 }
 
-TEST_CASE("session: a subscription ends after its maximum, counted from its start") {
+TEST_CASE("session: a refused subscription ends, and the user is told") {
   world w;
   w.greet();
   recorder a;
-  w.it.add(7, "a", "", a);
-  w.feed("MSG a 7 1\r\n1\r\n");
-  CHECK(w.it.limit(7, 2) == 2U);
-  w.feed("MSG a 7 1\r\n2\r\nMSG a 7 1\r\n3\r\n");
-  CHECK(a.got == "a=1 a=2 end:Success ");
-  CHECK_FALSE(w.it.limit(7, 5));
-
-  recorder b;
-  w.it.add(8, "b", "", b);
-  w.feed("MSG b 8 1\r\n1\r\nMSG b 8 1\r\n2\r\n");
-  CHECK(w.it.limit(8, 2) == 0U);
-  CHECK(b.got == "b=1 b=2 end:Success ");
-  CHECK(w.it.subscriptions() == 0);
-}
-
-TEST_CASE("session: a new connection hears of all subscriptions and of what is left of them") {
-  world w;
-  w.greet();
-  recorder a;
-  w.it.add(1, "a", "q", a);
-  static_cast<void>(w.it.limit(1, 5));
-  w.feed("MSG a 1 1\r\n1\r\nMSG a 1 1\r\n2\r\n");
-  w.it.end();
-  w.it.begin(w.server);
-  w.parser = protocol::message_parser{};
-  CHECK(w.greet() == step::opened);
-  CHECK(w.it.resubscription() == "SUB a q 1\r\nUNSUB 1 3\r\n");
-  CHECK(w.it.limit(1, 6) == 4U);  // the new connection has seen none of them
-  w.feed("MSG a 1 1\r\n3\r\n");
-  w.it.end();
-  w.it.begin(w.server);
-  CHECK(w.it.resubscription() == "SUB a q 1\r\nUNSUB 1 3\r\n");
-  CHECK(a.got == "a=1 a=2 a=3 ");
-}
-
-TEST_CASE("session: a refused subscription ends, by subject and queue or by sid") {
-  world w;
-  w.greet();
-  recorder a;
-  recorder q;
-  recorder b;
-  w.it.add(1, "a", "", a);
-  w.it.add(2, "a", "q", q);
-  w.it.add(3, "b", "", b);
-  CHECK(w.feed("-ERR 'Permissions Violation for Subscription to \"a\" using queue \"q\"'\r\n") ==
-        step::go_on);
-  CHECK(q.got == "end:the server refused the subject ");
-  CHECK(a.got.empty());
-  w.feed("-ERR 'Permissions Violation for Subscription to \"a\"'\r\n");
+  w.book.add(1, "a", "", a);
+  CHECK(w.feed("-ERR 'Permissions Violation for Subscription to \"a\"'\r\n") == step::go_on);
   CHECK(a.got == "end:the server refused the subject ");
-  w.feed("-ERR 'Permissions Violation for Subscription to \"x\" (sid \"3\")'\r\n");
-  CHECK(b.got == "end:the server refused the subject ");
-  w.events.said.clear();
-  w.feed("-ERR 'Permissions Violation for Publish to \"p\"'\r\n");
-  CHECK(w.events.said == "[14 Permissions Violation for Publish to \"p\"] ");
+  CHECK(w.book.size() == 0);
+  CHECK(w.events.said == "[14 Permissions Violation for Subscription to \"a\"] ");
 }
 
 TEST_CASE("session: errors that close end it, the others are told") {
@@ -307,16 +258,6 @@ TEST_CASE("session: a later INFO replaces the first and is told") {
   w.feed("INFO {\"server_name\":\"n\",\"max_payload\":7,\"headers\":true}\r\n");
   CHECK(w.it.info().max_payload == 7);
   CHECK(w.events.said == "info:n");
-}
-
-TEST_CASE("session: at the end every subscription is told") {
-  world w;
-  w.greet();
-  recorder a;
-  w.it.add(1, "a", "", a);
-  w.it.end_all(errc::closed);
-  CHECK(a.got == "end:the connection is closed ");
-  CHECK(w.it.subscriptions() == 0);
 }
 
 TEST_CASE("session: a seed signs the nonce, and nothing where the server has none") {

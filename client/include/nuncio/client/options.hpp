@@ -27,7 +27,8 @@ struct status {
     disconnected,   ///< `error` and `text` say why; reconnecting begins
     reconnected,    ///< subscriptions are in place again
     servers,        ///< a server told of others that were not known
-    lame_duck,      ///< the server is about to leave; the connection moves when it does
+    lame_duck,      ///< the server is about to leave; the connection moves to another one
+    moved,          ///< it has: without a gap for requests and queue groups
     error,          ///< the server said -ERR and goes on; `text` is what it said
     slow_consumer,  ///< a subscription drops messages; `text` is its subject
     closed,         ///< for good; `error` says why
