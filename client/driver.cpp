@@ -110,6 +110,7 @@ driver::driver(asio::any_io_executor executor, options settings)
             [random = std::mt19937_64(std::random_device{}())]() mutable { return random(); }),
       session_(session_settings(options_), *this),
       outbox_(options_.max_pending, options_.pending_full),
+      trace_(options_.on_protocol_line),
       timer_(executor_),
       event_(executor_),
       attempt_(executor_),
@@ -311,6 +312,7 @@ asio::awaitable<error_code> driver::add_layer(std::function<void(stream_handler)
 
 void driver::begin(const protocol::server_url& server, credentials who, session::security how) {
   parser_ = protocol::message_parser{};
+  trace_.begin();
   session_.begin(server, std::move(who), how);
   input_.resize(read_at_once);
   awaits_tls_ = false;
@@ -395,6 +397,7 @@ void driver::on_read(error_code error, std::size_t size) {
 void driver::handle_input(std::size_t size) {
   const auto now = batch_now_ = steady_clock::now();
   count(in_bytes_, size);
+  trace_.heard({input_.data(), size});
   parser_.feed({input_.data(), size});
   in_batch_ = true;
   std::uint64_t messages = 0;
@@ -405,6 +408,7 @@ void driver::handle_input(std::size_t size) {
       // Whoever put more there in the clear isn't heard.
       awaits_tls_ = true;
       parser_ = protocol::message_parser{};
+      trace_.begin();
       break;
     }
     if (step == session::step::opened) become_open();
@@ -454,6 +458,7 @@ void driver::write() {
     return;
   }
   is_writing_ = true;
+  trace_.said(writing_);
   transport_->async_write(writing_,
                           [self = shared_from_this()](error_code error, std::size_t size) {
                             count(self->out_bytes_, size);

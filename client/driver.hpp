@@ -2,6 +2,7 @@
 
 #include "outbox.hpp"
 #include "pending.hpp"
+#include "protocol_trace.hpp"
 #include "server_pool.hpp"
 #include "session.hpp"
 #include "timed_mux.hpp"
@@ -242,6 +243,7 @@ class driver final : public std::enable_shared_from_this<driver>, private sessio
   session session_;
   outbox outbox_;
   protocol::message_parser parser_;
+  protocol_trace trace_;
   std::vector<char> input_;
   std::string greeting_;  // goes out before the outbox is open
   std::string writing_;
