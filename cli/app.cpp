@@ -3,6 +3,7 @@
 #include <nuncio/protocol/headers.hpp>
 #include <nuncio/protocol/nuid.hpp>
 #include <nuncio/protocol/subject.hpp>
+#include <nuncio/protocol/url.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -31,24 +32,64 @@ std::string quoted(std::string_view text) {
   return '"' + std::string(text) + '"';
 }
 
+std::vector<protocol::server_url> read_urls(std::string_view text) {
+  std::string error;
+  auto urls = protocol::parse_url_list(text, error);
+  if (!urls) fail_usage(error);
+  return *std::move(urls);
+}
+
+// What the server says has its verb in lower case.
+void show_line(const client::protocol_line& line) {
+  const bool is_ours = line.way == client::protocol_line::direction::to_server;
+  std::string shown(line.text);
+  const auto verb = std::min(shown.size(), shown.find_first_of(" \t"));
+  if (!is_ours) {
+    std::transform(
+        shown.begin(), shown.begin() + static_cast<std::ptrdiff_t>(verb), shown.begin(),
+        [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  }
+  note((is_ours ? ">>> " : "<<< ") + shown);
+}
+
 }  // namespace
 
-session::settings common_options::to_settings() const {
-  std::string error;
-  auto urls = protocol::parse_url_list(servers, error);
-  if (!urls) fail_usage(error);
-  for (const auto& url : *urls) {
-    if (url.scheme != protocol::url_scheme::nats) {
-      fail_usage(std::string(to_string(url.scheme)) + ":// is not supported yet, expected nats://");
+client::options common_options::to_settings() const {
+  client::options set;
+  const auto urls = read_urls(servers);
+  set.servers = servers;
+  // Whoever says who he is means that, and a URL's user info would win.
+  if (!(user + password + token + creds_file + nkey_file).empty()) {
+    set.servers.clear();
+    for (const auto& url : urls) {
+      if (!set.servers.empty()) set.servers += ',';
+      set.servers.append(to_string(url.scheme)).append("://").append(address(url)).append(url.path);
     }
   }
-  session::settings set;
-  set.servers = *std::move(urls);
+  set.name = "nuncio CLI";
   set.user = user;
   set.password = password;
   set.token = token;
-  set.verbose = verbose;
+  set.creds_file = creds_file;
+  set.nkey_seed_file = nkey_file;
+  set.tls.ca_file = ca_file;
+  set.tls.certificate_file = certificate_file;
+  set.tls.key_file = key_file;
+  set.randomize = false;
+  set.reconnect.enabled = false;
+  set.ping_interval = answer_timeout;
+  set.max_pings_out = 1;
+  if (verbose) set.on_protocol_line = show_line;
   return set;
+}
+
+std::string common_options::addresses() const {
+  std::string out;
+  for (const auto& url : read_urls(servers)) {
+    if (!out.empty()) out += ", ";
+    out += address(url);
+  }
+  return out;
 }
 
 CLI::Option* add_duration(CLI::App& app,
@@ -131,7 +172,7 @@ std::string unique_id() {
   return ids.next();
 }
 
-void print_headers(const message& received) {
+void print_headers(const client::message_view& received) {
   protocol::header_view headers;
   if (received.header_block.empty()) return;
   if (!protocol::parse_headers(received.header_block, headers)) {
@@ -150,8 +191,9 @@ void print_line(std::string_view text) {
   std::cout << text << '\n';
 }
 
+// In one piece: the connection's thread has its notes, too.
 void note(std::string_view text) {
-  std::cerr << text << '\n';
+  std::cerr << std::string(text) + '\n';
 }
 
 }  // namespace nuncio::cli

@@ -2,6 +2,9 @@
 
 #include "session.hpp"
 
+#include <nuncio/client/message.hpp>
+#include <nuncio/client/options.hpp>
+
 #include <chrono>
 #include <functional>
 #include <string>
@@ -38,11 +41,19 @@ struct common_options {
   std::string user;
   std::string password;
   std::string token;
+  std::string creds_file;
+  std::string nkey_file;
+  std::string ca_file;
+  std::string certificate_file;
+  std::string key_file;
   bool verbose = false;
 
-  /// What a session wants of them.
+  /// What a connection wants of them.
   /// Errors:  throws failure for a URL that can't be read.
-  [[nodiscard]] session::settings to_settings() const;
+  [[nodiscard]] client::options to_settings() const;
+  /// Where the servers are, without anybody's secrets.
+  /// Errors:  as to_settings().
+  [[nodiscard]] std::string addresses() const;
 };
 
 /// What main() runs after the command line was read; returns the exit status.
@@ -80,7 +91,7 @@ void check_queue(std::string_view queue);
 [[nodiscard]] std::string unique_id();
 
 /// Writes the header fields of a message, one on each line, and an empty line, if it has any.
-void print_headers(const message& received);
+void print_headers(const client::message_view& received);
 
 /// Writes `text` as a line to stdout.
 void print_line(std::string_view text);

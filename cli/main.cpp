@@ -24,12 +24,29 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "nuncio: v" NUNCIO_VERSION);
   app.require_subcommand(1);
   app.fallthrough();  // common flags may follow the verb
-  app.add_option("-s,--server", common.servers, "Server URLs, separated by commas")
+  app.add_option("-s,--server", common.servers,
+                 "Server URLs (nats, tls, ws or wss), separated by commas")
       ->envname("NATS_URL")
       ->capture_default_str();
   app.add_option("--user", common.user, "User name")->envname("NATS_USER");
   app.add_option("--password", common.password, "Password")->envname("NATS_PASSWORD");
   app.add_option("--token", common.token, "Token")->envname("NATS_TOKEN");
+  app.add_option("--creds", common.creds_file, "File with a user's JWT and seed")
+      ->envname("NATS_CREDS")
+      ->option_text("FILE");
+  app.add_option("--nkey", common.nkey_file, "File with the seed of a user's nkey")
+      ->envname("NATS_NKEY")
+      ->option_text("FILE");
+  app.add_option("--tlsca", common.ca_file,
+                 "Who may vouch for servers, instead of the system's CAs")
+      ->envname("NATS_CA")
+      ->option_text("FILE");
+  app.add_option("--tlscert", common.certificate_file, "This client's certificate")
+      ->envname("NATS_CERT")
+      ->option_text("FILE");
+  app.add_option("--tlskey", common.key_file, "The key of --tlscert, if it is in a file of its own")
+      ->envname("NATS_KEY")
+      ->option_text("FILE");
   app.add_flag("--verbose,--trace", common.verbose, "Show the protocol on stderr");
   add_pub(app, common, chosen);
   add_sub(app, common, chosen);

@@ -21,16 +21,19 @@ int run(const common_options& common, const pub_options& options, bool has_body)
   const auto headers = to_header_block(options.headers);
   const auto body = body_or_stdin(has_body ? &options.body : nullptr);
 
-  session server(common.to_settings());
-  for (std::uint64_t i = 1; i <= options.count; ++i) {
-    server.publish(options.subject, options.reply, headers,
-                   fill_in(body, "Count", std::to_string(i)));
-  }
-  server.flush();
-  if (server.was_refused()) return exit_refused;
-  note("Published " + std::to_string(options.count) +
-       (options.count == 1 ? " message to \"" : " messages to \"") + options.subject + '"');
-  return exit_done;
+  return talk(common, [&](session& server) {
+    for (std::uint64_t i = 1; i <= options.count; ++i) {
+      const auto payload = fill_in(body, "Count", std::to_string(i));
+      server.publish({.subject = options.subject,
+                      .reply = options.reply,
+                      .header_block = headers,
+                      .payload = payload});
+    }
+    if (!server.flush()) return exit_refused;
+    note("Published " + std::to_string(options.count) +
+         (options.count == 1 ? " message to \"" : " messages to \"") + options.subject + '"');
+    return exit_done;
+  });
 }
 
 }  // namespace

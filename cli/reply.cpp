@@ -1,17 +1,24 @@
 #include "app.hpp"
 
+#include <nuncio/client/error.hpp>
+#include <nuncio/client/message.hpp>
+
 #include <CLI/CLI.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <stop_token>
 
 namespace nuncio::cli {
 namespace {
@@ -62,16 +69,29 @@ std::string read_all(int descriptor) {
   }
 }
 
+/// Our environment with what a command may know of its request. Ours itself isn't changed: the
+/// connection's thread may look at it.
+std::vector<std::string> environment_for(const client::message_view& request) {
+  std::vector<std::string> out;
+  for (char** each = environ; *each != nullptr; ++each) {
+    if (!std::string_view(*each).starts_with("NATS_REQUEST_")) out.emplace_back(*each);
+  }
+  out.push_back("NATS_REQUEST_SUBJECT=" + std::string(request.subject));
+  if (request.payload.size() <= max_variable) {
+    out.push_back("NATS_REQUEST_BODY=" + std::string(request.payload));
+  }
+  return out;
+}
+
 /// Runs `command` by the shell. The request is its stdin and in NATS_REQUEST_BODY, never a part of
 /// the command line, since who may send a request may not run programs.
-command_result run_command(const std::string& command, const message& request) {
+command_result run_command(const std::string& command, const client::message_view& request) {
   const auto input = file_with(request.payload);
-  ::setenv("NATS_REQUEST_SUBJECT", request.subject.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
-  if (request.payload.size() <= max_variable) {
-    ::setenv("NATS_REQUEST_BODY", request.payload.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
-  } else {
-    ::unsetenv("NATS_REQUEST_BODY");  // NOLINT(concurrency-mt-unsafe)
-  }
+  auto environment = environment_for(request);
+  std::vector<char*> variables;
+  variables.reserve(environment.size() + 1);
+  for (auto& each : environment) variables.push_back(each.data());
+  variables.push_back(nullptr);
 
   std::array<int, 2> output{};
   if (::pipe2(output.data(), O_CLOEXEC) != 0) fail_command("pipe", errno);
@@ -84,7 +104,8 @@ command_result run_command(const std::string& command, const message& request) {
   std::string text = command;
   const std::array<char*, 4> argv{shell.data(), flag.data(), text.data(), nullptr};
   pid_t pid = 0;
-  const int failed = ::posix_spawn(&pid, "/bin/sh", &actions, nullptr, argv.data(), environ);
+  const int failed =
+      ::posix_spawn(&pid, "/bin/sh", &actions, nullptr, argv.data(), variables.data());
   ::posix_spawn_file_actions_destroy(&actions);
   ::close(output[1]);
   command_result result;
@@ -104,8 +125,10 @@ struct answer {
   std::string payload;
 };
 
-answer answer_to(const message& request, std::uint64_t number, const reply_options& options) {
-  if (options.echo) return {request.header_block, request.payload};
+answer answer_to(const client::message_view& request,
+                 std::uint64_t number,
+                 const reply_options& options) {
+  if (options.echo) return {std::string(request.header_block), std::string(request.payload)};
   if (options.command.empty()) {
     // The request goes in last: what a stranger sent is no template.
     return {{},
@@ -119,29 +142,45 @@ answer answer_to(const message& request, std::uint64_t number, const reply_optio
   return {to_header_block({"Nats-Service-Error-Code:500", "Nats-Service-Error:" + why}), {}};
 }
 
+/// The next request. After a signal, what was on its way still comes, and then nothing does.
+std::optional<client::message> next(blocking::subscription& requests, const std::stop_token& end) {
+  try {
+    if (auto request = requests.next(end)) return request;
+    if (!end.stop_requested()) return std::nullopt;
+    requests.drain();
+    return requests.next();
+  } catch (const boost::system::system_error& failed) {
+    if (failed.code() != client::errc::slow_consumer) throw;
+    return next(requests, end);  // the session has said so
+  }
+}
+
 int run(const common_options& common, const reply_options& options) {
   check_subscription_subject(options.subject);
   check_queue(options.queue);
 
-  session server(common.to_settings());
-  server.stop_on_signal();
-  server.subscribe(options.subject, options.queue, options.count);
-  server.flush();
-  if (server.was_refused()) return exit_refused;
-  note("Replying on \"" + options.subject + "\" in queue group \"" + options.queue + '"');
+  return talk(common, [&](session& server) {
+    server.stop_on_signal();
+    auto requests = server.connection().subscribe(
+        options.subject, {.queue = options.queue, .max_messages = options.count});
+    if (!server.flush()) return exit_refused;
+    note("Replying on \"" + options.subject + "\" in queue group \"" + options.queue + '"');
 
-  for (std::uint64_t received = 0; options.count == 0 || received < options.count;) {
-    const auto request = server.next();
-    if (!request) break;
-    ++received;
-    const auto reply = answer_to(*request, received, options);
-    note("Request on \"" + request->subject + "\", " + std::to_string(request->payload.size()) +
-         " bytes");
-    if (request->reply.empty()) continue;
-    server.publish(request->reply, {}, reply.header_block, reply.payload);
-  }
-  server.flush();
-  return exit_done;
+    for (std::uint64_t received = 0; options.count == 0 || received < options.count;) {
+      const auto request = next(requests, server.end());
+      if (!request) break;
+      ++received;
+      const auto reply = answer_to(request->view(), received, options);
+      note("Request on \"" + std::string(request->subject()) + "\", " +
+           std::to_string(request->payload().size()) + " bytes");
+      if (request->reply().empty()) continue;
+      server.publish({.subject = request->reply(),
+                      .header_block = reply.header_block,
+                      .payload = reply.payload});
+    }
+    server.flush();
+    return exit_done;
+  });
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 #include "app.hpp"
 
-#include <nuncio/protocol/headers.hpp>
+#include <nuncio/client/message.hpp>
 
 #include <CLI/CLI.hpp>
 
+#include <array>
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -20,13 +22,7 @@ struct request_options {
   bool raw = false;
 };
 
-bool says_no_responders(const message& reply) {
-  protocol::header_view headers;
-  return reply.payload.empty() && !reply.header_block.empty() &&
-         protocol::parse_headers(reply.header_block, headers) && headers.status() == "503";
-}
-
-std::string to_milliseconds(clock::duration time) {
+std::string to_milliseconds(std::chrono::steady_clock::duration time) {
   std::array<char, 32> text{};
   const std::chrono::duration<double, std::milli> value = time;
   std::snprintf(text.data(), text.size(), "%.3f ms", value.count());
@@ -38,39 +34,41 @@ int run(const common_options& common, const request_options& options, bool has_b
   const auto headers = to_header_block(options.headers);
   const auto body = body_or_stdin(has_body ? &options.body : nullptr);
 
-  session server(common.to_settings());
-  const auto inbox = "_INBOX." + unique_id();
-  server.subscribe(inbox, {});
-  const auto start = clock::now();
-  const auto deadline = start + std::chrono::duration_cast<clock::duration>(options.timeout);
-  server.publish(options.subject, inbox, headers, body);
-  server.flush();  // a refusal comes before the answer to it
-  if (server.was_refused()) throw failure{exit_refused, "the request was refused"};
+  return talk(common, [&](session& server) {
+    const auto inbox = "_INBOX." + unique_id();
+    auto answers = server.connection().subscribe(inbox);
+    const auto start = std::chrono::steady_clock::now();
+    const auto deadline =
+        start + std::chrono::duration_cast<std::chrono::steady_clock::duration>(options.timeout);
+    server.publish(
+        {.subject = options.subject, .reply = inbox, .header_block = headers, .payload = body});
 
-  std::uint64_t received = 0;
-  while (options.replies == 0 || received < options.replies) {
-    const auto reply = server.next(deadline);
-    if (!reply) break;
-    if (says_no_responders(*reply)) {
-      throw failure{exit_refused, "no responders are available for \"" + options.subject + '"'};
+    std::uint64_t received = 0;
+    while (options.replies == 0 || received < options.replies) {
+      const auto reply = answers.next(deadline, server.refusal());
+      if (!reply) break;
+      const auto arrived = std::chrono::steady_clock::now();
+      if (client::is_no_responders(reply->view())) {
+        throw failure{exit_refused, "no responders are available for \"" + options.subject + '"'};
+      }
+      ++received;
+      if (!options.raw) {
+        note("Received with rtt " + to_milliseconds(arrived - start));
+        print_headers(reply->view());
+      }
+      print_line(reply->payload());
+      std::cout.flush();
     }
-    ++received;
-    if (!options.raw) {
-      note("Received with rtt " + to_milliseconds(reply->arrived - start));
-      print_headers(*reply);
+    if (received == 0) {
+      throw failure{exit_refused, server.refusal().stop_requested() ? "the request was refused"
+                                                                    : "no reply came in time"};
     }
-    print_line(reply->payload);
-    std::cout.flush();
-  }
-  if (received == 0) {
-    throw failure{exit_refused,
-                  server.was_refused() ? "the request was refused" : "no reply came in time"};
-  }
-  if (received < options.replies) {
-    throw failure{exit_refused, std::to_string(received) + " of " +
-                                    std::to_string(options.replies) + " replies came in time"};
-  }
-  return exit_done;
+    if (received < options.replies) {
+      throw failure{exit_refused, std::to_string(received) + " of " +
+                                      std::to_string(options.replies) + " replies came in time"};
+    }
+    return exit_done;
+  });
 }
 
 }  // namespace

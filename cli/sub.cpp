@@ -1,9 +1,14 @@
 #include "app.hpp"
 
 #include <CLI/CLI.hpp>
+#include <boost/asio/post.hpp>
 
+#include <atomic>
+#include <future>
 #include <iostream>
 #include <memory>
+#include <stop_token>
+#include <utility>
 
 namespace nuncio::cli {
 namespace {
@@ -16,39 +21,78 @@ struct sub_options {
   bool headers_only = false;
 };
 
-void print(const message& received, std::uint64_t number, const sub_options& options) {
-  if (options.raw) return print_line(received.payload);
-  std::cout << "[#" << number << "] Received on \"" << received.subject << '"';
-  if (!received.reply.empty()) std::cout << " with reply \"" << received.reply << '"';
-  std::cout << '\n';
-  print_headers(received);
-  if (options.headers_only) return;
-  print_line(received.payload);
-  print_line("");
+/// Shows messages as they are read, on the connection's thread, so that a reader of ours who is
+/// slow makes the server wait instead of filling memory.
+class display {
+ public:
+  explicit display(const sub_options& options) : options_(options) {}
+
+  void show(const client::message_view& m, session& server) {
+    if (has_all()) return;
+    print(m);
+    if (has_all()) {
+      std::cout.flush();
+      server.finish();
+    } else if (!std::exchange(flushes_soon_, true)) {  // after all that was read with it
+      boost::asio::post(server.connection().get_executor(), [this] {
+        flushes_soon_ = false;
+        std::cout.flush();
+      });
+    }
+  }
+  /// Thread: any.
+  [[nodiscard]] bool has_all() const noexcept {
+    return options_.count != 0 && shown_ == options_.count;
+  }
+
+ private:
+  void print(const client::message_view& m) {
+    ++shown_;
+    if (options_.raw) return print_line(m.payload);
+    std::cout << "[#" << shown_ << "] Received on \"" << m.subject << '"';
+    if (!m.reply.empty()) std::cout << " with reply \"" << m.reply << '"';
+    std::cout << '\n';
+    print_headers(m);
+    if (options_.headers_only) return;
+    print_line(m.payload);
+    print_line("");
+  }
+
+  const sub_options& options_;
+  std::atomic<std::uint64_t> shown_{0};
+  bool flushes_soon_ = false;
+};
+
+void wait_for(const std::stop_token& end) {
+  std::promise<void> requested;
+  const std::stop_callback tell(end, [&] { requested.set_value(); });
+  requested.get_future().get();
 }
 
 int run(const common_options& common, const sub_options& options) {
   for (const auto& subject : options.subjects) check_subscription_subject(subject);
   check_queue(options.queue);
 
-  session server(common.to_settings());
-  server.stop_on_signal();
-  // With several subjects only we know how many came in all.
-  const auto max_of_each = options.subjects.size() == 1 ? options.count : 0;
-  for (const auto& subject : options.subjects) {
-    server.subscribe(subject, options.queue, max_of_each);
-  }
-  server.flush();
-  if (server.was_refused()) return exit_refused;
-  for (const auto& subject : options.subjects) note("Subscribed to \"" + subject + '"');
+  display screen(options);
+  return talk(common, [&](session& server) {
+    auto& nc = server.connection();
+    server.stop_on_signal();
+    // With several subjects only we know how many came in all.
+    const auto max_of_each = options.subjects.size() == 1 ? options.count : 0;
+    std::vector<blocking::subscription> all;
+    all.reserve(options.subjects.size());
+    for (const auto& subject : options.subjects) {
+      all.push_back(nc.subscribe(subject, [&](const auto& m) { screen.show(m, server); },
+                                 {.queue = options.queue, .max_messages = max_of_each}));
+    }
+    if (!server.flush()) return exit_refused;
+    for (const auto& subject : options.subjects) note("Subscribed to \"" + subject + '"');
 
-  for (std::uint64_t received = 0; options.count == 0 || received < options.count;) {
-    const auto next = server.next();
-    if (!next) break;
-    print(*next, ++received, options);
-    if (!server.has_message()) std::cout.flush();
-  }
-  return exit_done;
+    wait_for(server.end());
+    // What is on its way after a signal is shown, too; where the connection is lost, this says so.
+    if (!screen.has_all()) nc.drain();
+    return exit_done;
+  });
 }
 
 }  // namespace

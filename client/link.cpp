@@ -41,6 +41,7 @@ link::link(asio::any_io_executor executor,
       options_(set),
       home_(home),
       session_(session_settings(set), *this, book),
+      trace_(set.on_protocol_line),
       timer_(executor_),
       event_(executor_),
       time_limit_(executor_) {}
@@ -181,6 +182,7 @@ asio::awaitable<error_code> link::add_layer(std::function<void(stream_handler)> 
 
 void link::begin(const protocol::server_url& server, credentials who, session::security how) {
   parser_ = protocol::message_parser{};
+  trace_.begin();
   session_.begin(server, std::move(who), how);
   input_.resize(read_at_once);
   awaits_tls_ = false;
@@ -233,6 +235,7 @@ void link::on_read(error_code error, std::size_t size) {
 
 void link::handle_input(std::size_t size) {
   const auto now = steady_clock::now();
+  trace_.heard({input_.data(), size});
   parser_.feed({input_.data(), size});
   home_.on_batch(now, size);
   std::uint64_t messages = 0;
@@ -243,6 +246,7 @@ void link::handle_input(std::size_t size) {
       // Whoever put more there in the clear isn't heard.
       awaits_tls_ = true;
       parser_ = protocol::message_parser{};
+      trace_.begin();
       break;
     }
     if (step == session::step::opened) {
@@ -282,6 +286,7 @@ void link::write() {
     return;
   }
   is_writing_ = true;
+  trace_.said(writing_);
   transport_->async_write(writing_,
                           [this, held = home_.hold()](error_code error, std::size_t size) {
                             home_.on_written(size);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "outbox.hpp"
+#include "protocol_trace.hpp"
 #include "server_pool.hpp"
 #include "session.hpp"
 
@@ -123,6 +124,7 @@ class link final : private session_events {
   link_user& home_;
   session session_;
   protocol::message_parser parser_;
+  protocol_trace trace_;
   std::vector<char> input_;
   std::string said_;
   std::string writing_;

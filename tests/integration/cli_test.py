@@ -1,8 +1,9 @@
 """Runs the tool `nuncio` against a server.
 
-    cli_test.py NUNCIO SERVER
+    cli_test.py NUNCIO SERVER [--tls] [--default-peers=FOLDER]
 
 Both are paths of programs. Every wait is for an event: a line, an exit. Nothing sleeps.
+What only nats-server has so far is tried with that of NUNCIO_PEERS, or of the folder given; TLS if `nuncio` has it.
 """
 
 import os
@@ -10,6 +11,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support" / "python"))
@@ -18,7 +20,8 @@ from server_process import ServerProcess  # noqa: E402
 
 TIMEOUT = 20
 
-NUNCIO = SERVER = None
+NUNCIO = SERVER = PEER = None
+HAS_TLS = False
 
 
 class Tool:
@@ -50,18 +53,28 @@ class Tool:
                 return
         raise AssertionError(f"{text!r} did not come, exit status {self.process.wait()}")
 
+    def wait_for_child(self):
+        """Until it has started a program."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        while not children.read_text():
+            os.sched_yield()
+
     def finish(self):
         """(exit status, stdout, stderr), of what was not read yet."""
         out, err = self.process.communicate(timeout=TIMEOUT)
         return self.process.returncode, out.decode(), err.decode()
 
 
-class CliTest(unittest.TestCase):
-    server_arguments = ()
+class ToolTest(unittest.TestCase):
+    """One server for all tests of a class."""
+
+    @classmethod
+    def start_server(cls):
+        return ServerProcess(SERVER).start()
 
     @classmethod
     def setUpClass(cls):
-        cls.server = ServerProcess(SERVER, cls.server_arguments).start()
+        cls.server = cls.start_server()
         cls.environment = {key: value for key, value in os.environ.items() if not key.startswith("NATS_")}
         cls.environment["NATS_URL"] = cls.server.url
 
@@ -86,6 +99,8 @@ class CliTest(unittest.TestCase):
         tool.wait_for("Replying on")
         return tool
 
+
+class CliTest(ToolTest):
     # pub and sub
 
     def test_a_message_reaches_a_subscriber(self):
@@ -228,6 +243,20 @@ class CliTest(unittest.TestCase):
             status, out, _ = self.run_tool("request", "many", "x", "--replies=0", "--raw", "--timeout=300ms")
             self.assertEqual((status, sorted(out.splitlines())), (0, ["1", "2"]))
 
+    def test_a_reply_that_takes_long_holds_up_no_others(self):
+        with tempfile.TemporaryDirectory() as folder:
+            gate = os.path.join(folder, "gate")
+            os.mkfifo(gate)
+            with self.replying("slow", "--command", f"cat {gate}; rm -f {gate}") as reply:
+                # More than can wait. The first is answered, all the same, and its asker still waits for that.
+                with Tool(self, "request", "slow", "x", "--raw", "--timeout", "1m") as asking:
+                    reply.wait_for_child()
+                    self.assertEqual(self.run_tool("pub", "slow", "x", "--count=70000")[0], 0)
+                    reply.wait_for('messages on "slow" are lost')
+                    with open(gate, "w", encoding="utf-8") as opened:
+                        opened.write("at last")
+                    self.assertEqual(asking.finish()[:2], (0, "at last\n"))
+
     # around
 
     def test_the_server_may_be_given_by_flag_anywhere(self):
@@ -244,17 +273,22 @@ class CliTest(unittest.TestCase):
     def test_wrong_usage_has_status_2(self):
         for arguments in ((), ("pub",), ("nothing",), ("pub", "a..b", "x"), ("pub", "a b", "x"), ("pub", "a.*", "x"),
                           ("sub", "a.>.b"), ("sub", "a", "--queue", "x y"), ("pub", "a", "x", "-H", "novalue"),
-                          ("pub", "a", "x", "-s", "http://h"), ("pub", "a", "x", "-s", "tls://h"),
+                          ("pub", "a", "x", "-s", "http://h"), ("pub", "a", "x", "-s", "ws://h,nats://h"),
+                          ("pub", "a", "x", "--creds", "/gone"), ("pub", "a", "x", "--nkey", "/gone"),
                           ("request", "a", "x", "--timeout", "soon"), ("request", "a", "x", "--timeout", "0"),
                           ("reply", "a", "x", "--echo"), ("reply", "a", "--echo", "--command", "cat"), ("sub", "a", "--unknown")):
             status, _, err = self.run_tool(*arguments)
             self.assertEqual(status, 2, arguments)
             self.assertNotEqual(err, "", arguments)
 
+    def test_what_is_wrong_with_a_file_is_said(self):
+        status, _, err = self.run_tool("pub", "a", "x", "--creds", "/gone")
+        self.assertEqual((status, err), (2, "nuncio: /gone: the file can't be read\n"))
+
     def test_help_lists_verbs_and_exit_statuses(self):
         status, out, _ = self.run_tool("--help")
         self.assertEqual(status, 0)
-        for word in ("pub", "sub", "request", "reply", "--server", "NATS_URL", "Exit status", "no responders"):
+        for word in ("pub", "sub", "request", "reply", "--creds", "--nkey", "--tlsca", "--tlscert", "--tlskey", "--server", "NATS_URL", "Exit status", "no responders"):
             self.assertIn(word, out)
         for verb in ("pub", "sub", "request", "reply"):
             self.assertEqual(self.run_tool(verb, "--help")[0], 0)
@@ -264,6 +298,11 @@ class CliTest(unittest.TestCase):
         self.assertEqual(status, 0)
         for line in (">>> CONNECT {", ">>> PUB a 1", ">>> PING", "<<< pong", "<<< info {"):
             self.assertIn(line, err)
+        self.assertNotIn("geheim", err)
+        status, _, err = self.run_tool("request", "nobody", "x", "--trace", "--token", "geheim")
+        self.assertEqual(status, 1)
+        self.assertRegex(err, r"(?m)^>>> SUB _INBOX\.\w+ 1$")
+        self.assertRegex(err, r"(?m)^<<< hmsg _INBOX\.\w+ 1 \d+ \d+$")
         self.assertNotIn("geheim", err)
 
     def test_what_the_server_refuses_is_shown(self):
@@ -286,12 +325,91 @@ class CliTest(unittest.TestCase):
             server.stop()
 
 
+class PeerTest(ToolTest):
+    """Against nats-server: who may come in, and by which way."""
+
+    SEED = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"
+    PUBLIC = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4"
+
+    @classmethod
+    def start_server(cls):
+        if not os.access(PEER, os.X_OK):
+            raise unittest.SkipTest(f"{PEER} is not there")
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        return ServerProcess(PEER, config="authorization {users: [{nkey: %s}, {user: u, password: p}]}\n"
+                                          "websocket {host: 127.0.0.1, port: -1, no_tls: true}" % cls.PUBLIC).start()
+
+    def file(self, name, text=""):
+        path = pathlib.Path(self.folder.name, name)
+        if text:
+            path.write_text(text)
+        return str(path)
+
+    def openssl(self, *words):
+        subprocess.run(["openssl", *words], cwd=self.folder.name, stdin=subprocess.DEVNULL, check=True, timeout=TIMEOUT,
+                       capture_output=True)
+
+    def test_a_key_signs_in(self):
+        key = self.file("key", self.SEED + "\n")
+        status, _, err = self.run_tool("pub", "a", "x", "--nkey", key, "--verbose")
+        self.assertEqual(status, 0, err)
+        self.assertIn('"sig":"***"', err)
+        self.assertEqual(self.run_tool("pub", "a", "x", NATS_NKEY=key)[0], 0)
+
+    def test_credentials_are_shown_to_the_server_only(self):
+        # This server wants no JWT. What is tried here is that it gets one.
+        creds = self.file("creds", "-----BEGIN NATS USER JWT-----\ngeheim.geheim.geheim\n------END NATS USER JWT------\n\n"
+                                   f"-----BEGIN USER NKEY SEED-----\n{self.SEED}\n------END USER NKEY SEED------\n")
+        status, _, err = self.run_tool("pub", "a", "x", "--creds", creds, "--verbose")
+        self.assertEqual(status, 1)
+        self.assertIn('"jwt":"***"', err)
+        self.assertNotIn("geheim", err)
+
+    def test_who_is_not_let_in_hears_why(self):
+        address = f"127.0.0.1:{self.server.port}"
+        self.assertEqual(self.run_tool("pub", "a", "x"), (1, "", (
+            "the server says: Authorization Violation\n"
+            f"nuncio: can't connect to {address}: the server refused the credentials\n")))
+
+    def test_flags_win_over_what_the_url_says(self):
+        url = f"nats://u:wrong@127.0.0.1:{self.server.port}"
+        self.assertEqual(self.run_tool("pub", "a", "x", "-s", url)[0], 1)
+        self.assertEqual(self.run_tool("pub", "a", "x", "-s", url, "--user", "u", "--password", "p")[0], 0)
+        self.assertEqual(self.run_tool("pub", "a", "x", "-s", url.replace("wrong", "p"))[0], 0)
+
+    def test_a_websocket_leads_there_too(self):
+        line = self.server.wait_for_log("Listening for websocket clients on ")
+        url = line.split()[-1].replace("ws://", "ws://u:p@")
+        self.assertEqual(self.run_tool("pub", "a", "x", "-s", url), (0, "", 'Published 1 message to "a"\n'))
+
+    def test_tls_with_certificates_on_both_sides(self):
+        if not HAS_TLS:
+            self.skipTest("nuncio was built without TLS")
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "ca.key",
+                     "-out", "ca.pem", "-subj", "/CN=test-ca", "-days", "2", "-addext", "subjectAltName=IP:127.0.0.1")
+        ca, key = self.file("ca.pem"), self.file("ca.key")
+        config = f'tls {{cert_file: "{ca}", key_file: "{key}", ca_file: "{ca}", verify: true}}'
+        with ServerProcess(PEER, config=config) as server:
+            url = server.url.replace("nats://", "tls://")
+            self.assertEqual(self.run_tool("pub", "a", "x", "-s", url, "--tlsca", ca, "--tlscert", ca, "--tlskey", key),
+                             (0, "", 'Published 1 message to "a"\n'))
+            status, _, err = self.run_tool("pub", "a", "x", "-s", url)
+            self.assertEqual((status, err), (3, f"nuncio: can't connect to 127.0.0.1:{server.port}: the server's certificate "
+                                                "isn't signed by a CA that is trusted\n"))
+
+
 def main():
-    global NUNCIO, SERVER
-    if len(sys.argv) < 3:
+    global NUNCIO, SERVER, PEER, HAS_TLS
+    words = sys.argv[1:]
+    HAS_TLS = "--tls" in words
+    peers = [word.partition("=")[2] for word in words if word.startswith("--default-peers=")]
+    words = [word for word in words if word != "--tls" and not word.startswith("--default-peers=")]
+    if len(words) < 2:
         sys.exit(__doc__)
-    NUNCIO, SERVER = (os.path.abspath(path) for path in sys.argv[1:3])
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
+    NUNCIO, SERVER = (os.path.abspath(path) for path in words[:2])
+    PEER = os.path.join(os.environ.get("NUNCIO_PEERS") or (peers + [""])[0], "nats-server")
+    unittest.main(argv=[sys.argv[0], *words[2:]])
 
 
 if __name__ == "__main__":

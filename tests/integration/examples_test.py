@@ -46,6 +46,11 @@ class ExamplesTest(unittest.TestCase):
             self.assertEqual(run("hello", server.url), (0, "orders.new: 3 lamps for Ada\nlamp costs 42\n", ""))
         self.assertEqual(run("hello", server.url), (1, "", "hello: Connection refused\n"))
 
+    def test_blocking(self):
+        with ServerProcess(SERVER) as server:
+            self.assertEqual(run("blocking", server.url), (0, "orders.new: 3 lamps for Ada\nlamp costs 42\n", ""))
+        self.assertEqual(run("blocking", server.url), (1, "", "blocking: Connection refused\n"))
+
     def test_in_process(self):
         self.assertEqual(run("in_process"), (0, "lamp costs 42\n", ""))
 
@@ -125,7 +130,7 @@ class ExamplesTest(unittest.TestCase):
 
     def test_the_pages_quote_what_is_built(self):
         built = "".join(each.read_text() for each in sorted((ROOT / "examples").glob("*.[ch]pp")))
-        for page, expected in (("client.md", 3), ("rpc.md", 14)):
+        for page, expected in (("client.md", 4), ("rpc.md", 14)):
             blocks = re.findall(r"```cpp\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
             self.assertEqual(len(blocks), expected)
             for block in blocks:

@@ -69,6 +69,29 @@ TEST_CASE("connection: headers, replies, empty and large payloads arrive as they
   });
 }
 
+TEST_CASE("connection: who asks for it hears each line of the protocol, without secrets") {
+  server_process server(server_program());
+  run([&]() -> asio::awaitable<void> {
+    const auto executor = co_await here();
+    std::string told;
+    client::options set{.servers = server.url(), .user = "u", .password = "geheim"};
+    set.on_protocol_line = [&](const client::protocol_line& line) {
+      const bool is_ours = line.way == client::protocol_line::direction::to_server;
+      const auto text = line.text.substr(0, line.text.find('{'));
+      CHECK(line.text.find("geheim") == std::string_view::npos);
+      // A server says more of itself whenever it likes.
+      if (text == "INFO " && !told.empty()) return;
+      told.append(is_ours ? "> " : "< ").append(text).append(", ");
+    };
+    connection nc(executor, set);
+    co_await nc.async_connect(asio::use_awaitable);
+    auto sub = nc.subscribe("a");
+    CHECK_FALSE(nc.publish({.subject = "a", .reply = "r", .payload = "PING\r\n"}));
+    CHECK(co_await next(sub) == "a=PING\r\n");
+    CHECK(told == "< INFO , > CONNECT , > PING, < PONG, > SUB a 1, > PUB a r 6, < MSG a 1 r 6, ");
+  });
+}
+
 TEST_CASE("connection: bad subjects are refused where they are given") {
   server_process server(server_program());
   run([&]() -> asio::awaitable<void> {

@@ -105,9 +105,16 @@ class connection {
   /// Lifetime: the views until the call returns.
   template <class Token = boost::asio::deferred_t>
   auto async_publish(std::string_view subject, std::string_view payload, Token&& token = {}) {
+    return async_publish(message_view{.subject = subject, .payload = payload},
+                         std::forward<Token>(token));
+  }
+  template <class Token = boost::asio::deferred_t>
+  auto async_publish(const message_view& m, Token&& token = {}) {
     return boost::asio::async_initiate<Token, void(boost::system::error_code)>(
-        [this](auto done, message m) { start_publish(std::move(m), handler(std::move(done))); },
-        token, message(message_view{.subject = subject, .payload = payload}));
+        [this](auto done, message what) {
+          start_publish(std::move(what), handler(std::move(done)));
+        },
+        token, message(m));
   }
 
   /// Subscribes. What is wrong with it is said where its messages would come.

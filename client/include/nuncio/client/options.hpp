@@ -41,6 +41,13 @@ struct status {
 
 [[nodiscard]] std::string_view to_string(status::kind what) noexcept;
 
+/// A line of the protocol, such as `PUB orders.new 3`; see options::on_protocol_line.
+struct protocol_line {
+  enum class direction : std::uint8_t { to_server, from_server };
+  direction way = direction::to_server;
+  std::string_view text;  ///< without its end; valid during the call
+};
+
 struct reconnect_options {
   bool enabled = true;
   /// The first connect goes on trying, too, instead of failing after one attempt at each server.
@@ -112,6 +119,11 @@ struct options {
 
   /// Called on the connection's executor. It may use the connection, not destroy it.
   std::function<void(const status&)> on_status;
+  /// Hears each line that goes over the connection, to find out what goes wrong there. Payloads and
+  /// header blocks are left out, and what proves in CONNECT who this is reads `***`. Called as
+  /// on_status.
+  /// Cost: nothing if empty; otherwise a walk over all lines.
+  std::function<void(const protocol_line&)> on_protocol_line;
 };
 
 }  // namespace nuncio::client
