@@ -28,9 +28,12 @@ class document {
   /// Errors:  INVALID_ARGUMENT that names what is wrong and where.
   [[nodiscard]] static result<document> read_msgpack(std::string_view payload,
                                                      const decode_limits& limits = {});
+  /// The same of JSON.
   [[nodiscard]] static result<document> read_json(std::string_view payload,
                                                   const decode_limits& limits = {});
 
+  /// The value that the payload is.
+  /// Lifetime: that of this.
   [[nodiscard]] const msgpack::object& root() const noexcept { return root_; }
 
   /// Says which field of a `type` doesn't fit: `converts` tells whether an object does.
@@ -61,6 +64,8 @@ struct string_stream {
 /// MSGPACK_DEFINE_MAP (by names) or MSGPACK_DEFINE (by position). As JSON, too.
 template <class T>
 struct codec {
+  /// As the declaration in codec.hpp says.
+  ///@{
   static constexpr content_type preferred = content_type::msgpack;
   static bool knows(content_type type) noexcept {
     return type == content_type::msgpack || type == content_type::json;
@@ -95,6 +100,7 @@ struct codec {
       return read->explain(typeid(T), converts);
     }
   }
+  ///@}
 };
 
 }  // namespace nuncio::rpc
