@@ -42,7 +42,7 @@ def compiled(commands):
                 if beside.is_file():
                     built.add(beside.relative_to(ROOT).as_posix())
         # What protoc made of a .proto file that lies with us.
-        elif name.endswith(".grpc.pb.cc"):
+        elif name.endswith(".grpc.pb.cc") and f"/{SNIPPETS}" in name:
             built.add(SNIPPETS + file.name.replace(".grpc.pb.cc", ".proto"))
     return built
 
