@@ -1,4 +1,4 @@
-"""Runs the examples as their first comments say, and compares what the pages in docs/ quote with them.
+"""Runs the examples as their first comments say.
 
     examples_test.py FOLDER SERVER
 """
@@ -6,7 +6,6 @@
 import contextlib
 import json
 import pathlib
-import re
 import subprocess
 import sys
 import unittest
@@ -127,14 +126,6 @@ class ExamplesTest(unittest.TestCase):
                 0, "nothing to be had: no-responders\n" + counted, "unary failed: nobody serves this endpoint\n"))
             with started("echo_service", "--server", server.url):
                 self.assertEqual(run("careful_caller", server.url), (0, "hello\n" + counted, ""))
-
-    def test_the_pages_quote_what_is_built(self):
-        built = "".join(each.read_text() for each in sorted((ROOT / "examples").glob("*.[ch]pp")))
-        for page, expected in (("client.md", 4), ("rpc.md", 14)):
-            blocks = re.findall(r"```cpp\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
-            self.assertEqual(len(blocks), expected)
-            for block in blocks:
-                self.assertIn(block, built)
 
 
 if __name__ == "__main__":

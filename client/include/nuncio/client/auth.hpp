@@ -12,9 +12,9 @@ namespace nuncio::client {
 
 /// As whom to greet a server. What is empty isn't said; a server takes what it was set up for.
 struct credentials {
-  std::string user;
-  std::string password;
-  std::string token;
+  std::string user;       ///< with a password
+  std::string password;   ///< of `user`
+  std::string token;      ///< instead of a user
   std::string jwt;        ///< of a user, where servers work in operator mode
   std::string nkey_seed;  ///< `SU…`: signs what the server asks to be signed
   std::string nkey;       ///< the public key `U…` that `sign` signs with; not beside a seed

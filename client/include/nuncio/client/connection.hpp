@@ -47,23 +47,29 @@ struct collect_options {
 ///          io_context that one thread runs, or a strand.
 class connection {
  public:
+  /// What operations complete with, whatever the token was.
+  ///@{
   using handler = boost::asio::any_completion_handler<void(boost::system::error_code)>;
   using answer_handler =
       boost::asio::any_completion_handler<void(boost::system::error_code, message)>;
   using answers_handler =
       boost::asio::any_completion_handler<void(boost::system::error_code, std::vector<message>)>;
+  ///@}
+  /// Gets messages where they lie; called on the executor.
   using callback = std::function<void(const message_view&)>;
 
   static constexpr std::chrono::milliseconds default_timeout{5000};  ///< of a request
 
+  /// What has gone over all connections so far. Totals only grow.
   struct counters {
-    std::uint64_t in_messages = 0;
-    std::uint64_t in_bytes = 0;  ///< of the stream
-    std::uint64_t out_bytes = 0;
-    std::uint64_t reconnects = 0;
-    std::uint64_t dropped = 0;  ///< messages to be sent that made room for others
+    std::uint64_t in_messages = 0;  ///< received, of all subscriptions
+    std::uint64_t in_bytes = 0;     ///< of the stream
+    std::uint64_t out_bytes = 0;    ///< of the stream, too
+    std::uint64_t reconnects = 0;   ///< after losses
+    std::uint64_t dropped = 0;      ///< messages to be sent that made room for others
   };
 
+  /// Nothing is opened yet, and options are judged by async_connect().
   connection(boost::asio::any_io_executor executor, options settings);
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
@@ -91,6 +97,7 @@ class connection {
   ///          errc::buffer_full; errc::closed. Nothing is sent then.
   /// Cost:    one copy of the message.
   boost::system::error_code publish(std::string_view subject, std::string_view payload);
+  /// The same with headers.
   boost::system::error_code publish(std::string_view subject,
                                     const headers& header,
                                     std::string_view payload);
@@ -172,6 +179,7 @@ class connection {
         },
         token, message(m));
   }
+  /// The same of a message without headers.
   template <class Token = boost::asio::deferred_t>
   auto async_request_many(std::string_view subject,
                           std::string_view payload,
@@ -212,7 +220,9 @@ class connection {
   [[nodiscard]] const protocol::server_info& server_info() const noexcept;
   /// On the executor only.
   [[nodiscard]] bool is_connected() const noexcept;
+  /// Thread:  any.
   [[nodiscard]] counters statistics() const noexcept;
+  /// The executor that it was made with.
   [[nodiscard]] boost::asio::any_io_executor get_executor() const noexcept;
 
   struct access;  ///< the library's own way to what is behind it

@@ -53,7 +53,9 @@ enum class condition : std::uint8_t {
 
 }  // namespace nuncio::client
 
+/// @cond
 template <>
 struct boost::system::is_error_code_enum<nuncio::client::errc> : std::true_type {};
 template <>
 struct boost::system::is_error_condition_enum<nuncio::client::condition> : std::true_type {};
+/// @endcond

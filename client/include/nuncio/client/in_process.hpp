@@ -18,9 +18,10 @@ namespace nuncio::client {
 /// Nothing here blocks. Thread: one at a time.
 class local_stream {
  public:
+  /// What a read or write has done.
   struct result {
-    std::size_t size = 0;
-    bool is_over = false;
+    std::size_t size = 0;  ///< bytes that were read or taken
+    bool is_over = false;  ///< nothing will be read, or taken, any more
   };
 
   local_stream() = default;

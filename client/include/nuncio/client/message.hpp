@@ -21,21 +21,27 @@ using headers = protocol::headers_builder;
 class message {
  public:
   message() = default;
+  /// Copies what the view shows.
   explicit message(const message_view& from);
+  /// The other one becomes what this one was.
+  ///@{
   message(message&& other) noexcept { swap(other); }
   message& operator=(message&& other) noexcept {
     swap(other);
     return *this;
   }
+  ///@}
   message(const message&) = delete;
   message& operator=(const message&) = delete;
   ~message() = default;
 
+  /// Where it was published. Views into a message last as long as it does.
   [[nodiscard]] std::string_view subject() const noexcept { return {bytes_.get(), subject_size_}; }
   /// Where an answer is awaited; empty where none is.
   [[nodiscard]] std::string_view reply() const noexcept {
     return {bytes_.get() + subject_size_, reply_size_};
   }
+  /// What it says, as it was published.
   [[nodiscard]] std::string_view payload() const noexcept {
     return {bytes_.get() + subject_size_ + reply_size_ + header_size_, payload_size_};
   }

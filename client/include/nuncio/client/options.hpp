@@ -22,6 +22,7 @@ enum class when_full : std::uint8_t {
 
 /// Something that happened to a connection besides its operations.
 struct status {
+  /// What it was.
   enum class kind : std::uint8_t {
     connected,      ///< for the first time
     disconnected,   ///< `error` and `text` say why; reconnecting begins
@@ -33,10 +34,10 @@ struct status {
     slow_consumer,  ///< a subscription drops messages; `text` is its subject
     closed,         ///< for good; `error` says why
   };
-  kind what = kind::connected;
-  boost::system::error_code error;
-  std::string_view text;    ///< valid during the call
-  std::string_view server;  ///< `host:port`; empty where there is none
+  kind what = kind::connected;      ///< what it was
+  boost::system::error_code error;  ///< of `disconnected` and `closed`
+  std::string_view text;            ///< valid during the call
+  std::string_view server;          ///< `host:port`; empty where there is none
 };
 
 [[nodiscard]] std::string_view to_string(status::kind what) noexcept;
@@ -48,8 +49,9 @@ struct protocol_line {
   std::string_view text;  ///< without its end; valid during the call
 };
 
+/// What happens when a connection is lost, or can't be made.
 struct reconnect_options {
-  bool enabled = true;
+  bool enabled = true;  ///< otherwise a loss is the end
   /// The first connect goes on trying, too, instead of failing after one attempt at each server.
   bool at_first = false;
   int max_attempts = -1;  ///< failures in a row after which a server is given up; -1: never
@@ -57,10 +59,11 @@ struct reconnect_options {
   std::chrono::milliseconds longest_pause{8000};  ///< the pause doubles up to this
 };
 
+/// How much may wait in a subscription, and what happens beyond.
 struct subscription_limits {
-  std::size_t messages = 65'536;  ///< that wait to be taken
-  std::size_t bytes = 64UL * 1024 * 1024;
-  when_full full = when_full::error;  ///< error: the new message is dropped; not `wait`
+  std::size_t messages = 65'536;           ///< that wait to be taken
+  std::size_t bytes = 64UL * 1024 * 1024;  ///< of all that wait
+  when_full full = when_full::error;       ///< error: the new message is dropped; not `wait`
 };
 
 /// How TLS is used, where it is: for `tls://`, or if a server requires it. Files are PEM, and read
@@ -80,6 +83,7 @@ struct tls_options {
   std::string server_name;
 };
 
+/// How a connection is made and kept. Plain values; nothing is read or opened by making them.
 struct options {
   /// Comma-separated: `nats://[user:pass@|token@]host[:port]` or a bare `host[:port]`, or
   /// `tls://…`; or all of them `ws://…[/path]` or `wss://…`.
@@ -87,23 +91,23 @@ struct options {
   std::string name;  ///< shown in the server's monitoring
   /// The user info of a URL wins over these three.
   std::string user;
-  std::string password;
-  std::string token;
+  std::string password;        ///< of `user`
+  std::string token;           ///< instead of a user
   std::string nkey_seed;       ///< `SU…`: signs what servers ask to be signed
   std::string nkey_seed_file;  ///< the same from a file, which is read anew for each attempt
   std::string creds_file;      ///< JWT and seed as nsc writes them; read anew for each attempt
   /// Instead of the six above.
   credentials_source ask_credentials;
 
-  bool randomize = true;  ///< the order of the servers
-  bool discover = true;   ///< use servers that others tell of
-  bool echo = true;       ///< get one's own messages, where subscribed
-  std::string inbox_prefix = "_INBOX";
+  bool randomize = true;                ///< the order of the servers
+  bool discover = true;                 ///< use servers that others tell of
+  bool echo = true;                     ///< get one's own messages, where subscribed
+  std::string inbox_prefix = "_INBOX";  ///< where answers to requests are awaited
 
   std::chrono::milliseconds connect_timeout{5000};  ///< of one attempt, until the server has agreed
-  std::chrono::milliseconds ping_interval{120'000};
-  int max_pings_out = 2;  ///< PINGs without an answer that are borne
-  reconnect_options reconnect;
+  std::chrono::milliseconds ping_interval{120'000};  ///< between PINGs to the server
+  int max_pings_out = 2;                             ///< PINGs without an answer that are borne
+  reconnect_options reconnect;                       ///< when it is lost
 
   /// Bytes of published messages that wait to be sent, also while there is no connection.
   std::size_t max_pending = 8UL * 1024 * 1024;
@@ -115,7 +119,7 @@ struct options {
   /// How streams to servers are opened; empty: by TCP. For transports of one's own.
   stream_opener open_stream;
 
-  tls_options tls;
+  tls_options tls;  ///< where TLS is used
 
   /// Called on the connection's executor. It may use the connection, not destroy it.
   std::function<void(const status&)> on_status;

@@ -20,6 +20,7 @@ namespace nuncio::client {
 
 class subscription_state;
 
+/// What a subscription may say besides its subject.
 struct subscribe_options {
   std::string queue;               ///< group of which one member gets each message; empty: none
   std::uint64_t max_messages = 0;  ///< it ends after so many; 0: never by itself
@@ -34,12 +35,16 @@ struct subscribe_options {
 /// callback, which may otherwise still be running.
 class subscription {
  public:
+  /// What its operations complete with, whatever the token was.
+  ///@{
   using drain_handler = boost::asio::any_completion_handler<void(boost::system::error_code)>;
   using next_handler =
       boost::asio::any_completion_handler<void(boost::system::error_code, message)>;
 
+  ///@}
   subscription() noexcept = default;  ///< of nothing: only to be assigned to
   subscription(subscription&& other) noexcept = default;
+  /// The one that this was ends first.
   subscription& operator=(subscription&& other) noexcept;
   subscription(const subscription&) = delete;
   subscription& operator=(const subscription&) = delete;

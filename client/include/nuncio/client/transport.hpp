@@ -22,6 +22,7 @@ namespace nuncio::client {
 /// Thread: one at a time.
 class transport {
  public:
+  /// Gets how many bytes were read or written.
   using handler = boost::asio::any_completion_handler<void(boost::system::error_code, std::size_t)>;
 
   transport() = default;

@@ -26,13 +26,14 @@ namespace nuncio::rpc {
 /// Thread: any.
 class call_metrics final : public interceptor {
  public:
+  /// One endpoint, at one side.
   struct endpoint {
-    call_side side = call_side::caller;
-    call_kind kind = call_kind::unary;
-    std::string service;
-    std::string name;
+    call_side side = call_side::caller;     ///< whose calls these are
+    call_kind kind = call_kind::unary;      ///< of the calls
+    std::string service;                    ///< its name
+    std::string name;                       ///< of the endpoint
     std::array<std::uint64_t, 17> ended{};  ///< by rpc::code; ok is the first
-    std::uint64_t in_flight = 0;
+    std::uint64_t in_flight = 0;            ///< calls that have started and not ended
     std::uint64_t retries = 0;  ///< further attempts: made by a caller, seen by a service
     latency_histogram latency;  ///< of all that have ended
   };

@@ -24,7 +24,7 @@ struct call_options {
   bool idempotent = false;
   /// 0 (most important) to 3; of `parent`, or 1, unless set.
   std::optional<std::uint8_t> priority;
-  content_type encoding = content_type::msgpack;
+  content_type encoding = content_type::msgpack;  ///< of the request, where its type knows it
   std::string_view key;                  ///< equal keys go to the same instance, where supported
   std::string_view id;                   ///< so that a service can recognise a repeat; idempotent
                                          ///< calls without one get a random one

@@ -12,6 +12,7 @@
 /// How values become payloads. A message names its type of content in `Content-Type`.
 namespace nuncio::rpc {
 
+/// What a payload is.
 enum class content_type : std::uint8_t {
   msgpack,   ///< `application/msgpack`, the default
   json,      ///< `application/json`
@@ -20,13 +21,14 @@ enum class content_type : std::uint8_t {
   bytes,     ///< `application/octet-stream`
 };
 
+/// As it stands in `Content-Type`.
 [[nodiscard]] std::string_view to_string(content_type type) noexcept;
 /// Parameters behind a semicolon are not looked at. Nothing for other types.
 [[nodiscard]] std::optional<content_type> parse_content_type(std::string_view text) noexcept;
 
 /// A payload that is passed on as it is.
 struct bytes {
-  std::string value;
+  std::string value;  ///< of a payload, as it is
 
   friend bool operator==(const bytes&, const bytes&) = default;
 };
@@ -50,22 +52,30 @@ struct nothing {
 template <class T>
 struct codec;
 
+/// Bytes are what a payload of any type is.
 template <>
 struct codec<bytes> {
+  /// As `codec` says.
+  ///@{
   static constexpr content_type preferred = content_type::bytes;
   static bool knows(content_type) noexcept { return true; }
   static void encode(const bytes& value, content_type, std::string& out) { out += value.value; }
   static result<bytes> decode(std::string_view payload, content_type) {
     return bytes{std::string(payload)};
   }
+  ///@}
 };
 
+/// Nothing is an empty payload, and may be read from any.
 template <>
 struct codec<nothing> {
+  /// As `codec` says.
+  ///@{
   static constexpr content_type preferred = content_type::msgpack;
   static bool knows(content_type) noexcept { return true; }
   static void encode(const nothing&, content_type, std::string&) {}
   static result<nothing> decode(std::string_view, content_type) { return nothing{}; }
+  ///@}
 };
 
 /// `void` where a function returns it.

@@ -5,9 +5,39 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <msgpack/adaptor/bool.hpp>
+#include <msgpack/adaptor/carray.hpp>
+#include <msgpack/adaptor/char_ptr.hpp>
+#include <msgpack/adaptor/cpp11/array.hpp>
+#include <msgpack/adaptor/cpp11/array_char.hpp>
+#include <msgpack/adaptor/cpp11/array_unsigned_char.hpp>
+#include <msgpack/adaptor/cpp11/shared_ptr.hpp>
+#include <msgpack/adaptor/cpp11/tuple.hpp>
+#include <msgpack/adaptor/cpp11/unique_ptr.hpp>
+#include <msgpack/adaptor/cpp11/unordered_map.hpp>
+#include <msgpack/adaptor/cpp11/unordered_set.hpp>
+#include <msgpack/adaptor/cpp17/array_byte.hpp>
+#include <msgpack/adaptor/cpp17/byte.hpp>
+#include <msgpack/adaptor/cpp17/optional.hpp>
+#include <msgpack/adaptor/cpp17/string_view.hpp>
+#include <msgpack/adaptor/cpp17/vector_byte.hpp>
+#include <msgpack/adaptor/define.hpp>
+#include <msgpack/adaptor/deque.hpp>
+#include <msgpack/adaptor/float.hpp>
+#include <msgpack/adaptor/int.hpp>
+#include <msgpack/adaptor/list.hpp>
+#include <msgpack/adaptor/map.hpp>
+#include <msgpack/adaptor/nil.hpp>
+#include <msgpack/adaptor/pair.hpp>
+#include <msgpack/adaptor/raw.hpp>
+#include <msgpack/adaptor/set.hpp>
+#include <msgpack/adaptor/string.hpp>
+#include <msgpack/adaptor/vector.hpp>
+#include <msgpack/adaptor/vector_bool.hpp>
+#include <msgpack/adaptor/vector_char.hpp>
+#include <msgpack/adaptor/vector_unsigned_char.hpp>
 #include <msgpack/object.hpp>
 #include <msgpack/pack.hpp>
-#include <msgpack/type.hpp>
 #include <msgpack/zone.hpp>
 #include <string>
 #include <string_view>
@@ -28,9 +58,12 @@ class document {
   /// Errors:  INVALID_ARGUMENT that names what is wrong and where.
   [[nodiscard]] static result<document> read_msgpack(std::string_view payload,
                                                      const decode_limits& limits = {});
+  /// The same of JSON.
   [[nodiscard]] static result<document> read_json(std::string_view payload,
                                                   const decode_limits& limits = {});
 
+  /// The value that the payload is.
+  /// Lifetime: that of this.
   [[nodiscard]] const msgpack::object& root() const noexcept { return root_; }
 
   /// Says which field of a `type` doesn't fit: `converts` tells whether an object does.
@@ -57,10 +90,14 @@ struct string_stream {
 };
 }  // namespace detail
 
-/// Everything that msgpack-c converts: numbers, strings, containers, and structs with
-/// MSGPACK_DEFINE_MAP (by names) or MSGPACK_DEFINE (by position). As JSON, too.
+/// Everything that msgpack-c converts: numbers, strings, the standard containers, pointers and
+/// optionals, and structs with MSGPACK_DEFINE_MAP (by names) or MSGPACK_DEFINE (by position). As
+/// JSON, too. Its adaptors for Boost and for rarer types cost a second of compile time:
+/// `#include <msgpack/type.hpp>` brings them.
 template <class T>
 struct codec {
+  /// As the declaration in codec.hpp says.
+  ///@{
   static constexpr content_type preferred = content_type::msgpack;
   static bool knows(content_type type) noexcept {
     return type == content_type::msgpack || type == content_type::json;
@@ -95,6 +132,7 @@ struct codec {
       return read->explain(typeid(T), converts);
     }
   }
+  ///@}
 };
 
 }  // namespace nuncio::rpc

@@ -19,9 +19,11 @@ namespace nuncio::rpc {
 /// languages need nothing but the same .proto file.
 template <std::derived_from<google::protobuf::Message> T>
 struct codec<T> {
+  /// Unless a caller asks for JSON.
   static constexpr content_type preferred = content_type::protobuf;
   static constexpr int max_depth = 64;  ///< of messages in one another
 
+  /// Both of these.
   static bool knows(content_type type) noexcept {
     return type == content_type::protobuf || type == content_type::json;
   }

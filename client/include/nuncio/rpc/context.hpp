@@ -25,6 +25,7 @@ class served_call;
 /// Lifetime: until the handler is done. Thread: the connection's executor.
 class context {
  public:
+  /// A moment by our clock.
   using time = std::chrono::steady_clock::time_point;
 
   context(const context&) = delete;
@@ -40,6 +41,7 @@ class context {
   [[nodiscard]] metadata& reply_headers() noexcept { return reply_headers_; }
   /// The caller's place in a trace, and its baggage; read from headers() each time.
   [[nodiscard]] trace_context trace() const;
+  /// 0 (most important) to 3, as the caller said.
   [[nodiscard]] std::uint8_t priority() const noexcept { return priority_; }
   /// 1, and more when the caller tries again.
   [[nodiscard]] std::uint32_t attempt() const noexcept { return attempt_; }
@@ -53,11 +55,13 @@ class context {
   [[nodiscard]] boost::asio::cancellation_slot cancellation_slot() noexcept {
     return cancellation_.slot();
   }
+  /// The connection's.
   [[nodiscard]] const boost::asio::any_io_executor& get_executor() const noexcept {
     return executor_;
   }
 
  protected:
+  /// For the library.
   explicit context(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
   ~context() = default;
 

@@ -15,11 +15,13 @@ namespace nuncio::rpc {
 
 class context;
 
+/// Whose interceptor is told.
 enum class call_side : std::uint8_t {
   caller,
   service,
 };
 
+/// What kind of call it is.
 enum class call_kind : std::uint8_t {
   unary,
   one_way,
@@ -35,6 +37,8 @@ enum class call_kind : std::uint8_t {
 
 /// What a call_view shows; of the library's own making. Pointers and views outlive it.
 struct call_facts {
+  /// As call_view shows it.
+  ///@{
   call_side side = call_side::caller;
   call_kind kind = call_kind::unary;
   std::string_view service;
@@ -45,6 +49,7 @@ struct call_facts {
   context* served = nullptr;
   std::optional<std::chrono::steady_clock::time_point> deadline;
   std::uint32_t attempts = 0;
+  ///@}
 };
 
 /// A call, as an interceptor sees it.
@@ -52,17 +57,22 @@ struct call_facts {
 /// Lifetime: until the function that it is given to returns.
 class call_view {
  public:
+  /// A moment by our clock.
   using time = std::chrono::steady_clock::time_point;
 
+  /// Made by the library.
   explicit call_view(const call_facts& of) : facts_(of) {}
   call_view(const call_view&) = delete;
   call_view& operator=(const call_view&) = delete;
   ~call_view() = default;
 
+  /// Where it is looked at.
   [[nodiscard]] call_side side() const noexcept { return facts_.side; }
+  /// What kind of call it is.
   [[nodiscard]] call_kind kind() const noexcept { return facts_.kind; }
   /// Names, without versions or groups.
   [[nodiscard]] std::string_view service() const noexcept { return facts_.service; }
+  /// The endpoint's name, without versions or groups.
   [[nodiscard]] std::string_view endpoint() const noexcept { return facts_.endpoint; }
   /// The same at start and end of a call, and of no other call in between.
   [[nodiscard]] const void* key() const noexcept { return facts_.key; }
@@ -84,6 +94,7 @@ class call_view {
   /// At start: the call ends with `why` before it is sent, or before its request is decoded.
   /// Pre:     `why` isn't ok.
   void refuse(status why) { refusal_ = std::move(why); }
+  /// What refuse() was given; nothing if it wasn't called.
   [[nodiscard]] const std::optional<status>& refusal() const noexcept { return refusal_; }
 
  private:
@@ -114,6 +125,7 @@ class interceptor {
                       std::chrono::nanoseconds /*took*/) noexcept {}
 };
 
+/// In the order in which they are told of the start.
 using interceptor_list = std::vector<std::shared_ptr<interceptor>>;
 
 }  // namespace nuncio::rpc

@@ -14,11 +14,13 @@ namespace nuncio::rpc {
 /// A value of 6 KB. Thread: one.
 class latency_histogram {
  public:
+  /// How long a call took.
   using duration = std::chrono::nanoseconds;
 
   /// Negative durations are taken for none.
   void record(duration took) noexcept;
 
+  /// How many were recorded.
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
   /// Of all that was recorded.
   [[nodiscard]] duration sum() const noexcept { return sum_; }

@@ -25,6 +25,7 @@ class metadata {
   bool add(std::string_view name, std::string_view value);
   /// The first value of exactly this name.
   [[nodiscard]] std::optional<std::string> find(std::string_view name) const;
+  /// Whether there is none.
   [[nodiscard]] bool empty() const noexcept { return block_.lines().empty(); }
   /// As they stand in a header block.
   [[nodiscard]] std::string_view lines() const noexcept { return block_.lines(); }

@@ -19,7 +19,7 @@ struct retry_options {
   std::uint8_t attempts = 3;  ///< at most, with the first; 1: it is never attempted again
   /// The pause before the second attempt is anything up to this, and doubles for each further one.
   std::chrono::milliseconds first_pause{20};
-  std::chrono::milliseconds longest_pause{1000};
+  std::chrono::milliseconds longest_pause{1000};  ///< it doubles up to this
   /// Also if nobody serves the endpoint, which otherwise ends the call at once.
   bool when_nobody_serves = false;
   /// How long one attempt at an idempotent call may take before another is made.
@@ -42,11 +42,11 @@ struct retry_budget_options {
 /// An open circuit fails calls at once: UNAVAILABLE, surely not run, reason `circuit-open`. After a
 /// while it lets a few through, and closes when all of them succeed.
 struct circuit_breaker_options {
-  std::uint32_t percent = 50;       ///< of the calls in the window that fail open it
-  std::uint32_t min_calls = 20;     ///< in the window; fewer never open it
-  std::chrono::seconds window{10};  ///< at least 1
-  std::chrono::milliseconds open_for{5000};
-  std::uint32_t probes = 1;  ///< that are let through then, at least 1
+  std::uint32_t percent = 50;                ///< of the calls in the window that fail open it
+  std::uint32_t min_calls = 20;              ///< in the window; fewer never open it
+  std::chrono::seconds window{10};           ///< at least 1
+  std::chrono::milliseconds open_for{5000};  ///< before the first probe
+  std::uint32_t probes = 1;                  ///< that are let through then, at least 1
 };
 
 }  // namespace nuncio::rpc

@@ -25,11 +25,13 @@ namespace nuncio::rpc {
 
 class service_core;
 
+/// What a service is and how much it takes. What is about endpoints holds for those that don't say
+/// another.
 struct service_options {
-  std::string name;     ///< letters, digits, `-` and `_`
-  std::string version;  ///< semantic, such as `1.2.0`
-  std::string description;
-  protocol::service_metadata metadata;
+  std::string name;                     ///< letters, digits, `-` and `_`
+  std::string version;                  ///< semantic, such as `1.2.0`
+  std::string description;              ///< for people
+  protocol::service_metadata metadata;  ///< told in INFO
   /// Group of which one instance gets each request; nothing: every instance gets all of them.
   std::optional<std::string> queue = "q";
   /// Endpoints are reachable as `<name>.v<major>.<endpoint>` as well.
@@ -38,22 +40,23 @@ struct service_options {
   std::size_t max_per_caller = 200;   ///< calls of one connection at a time
   /// A caller who can be told is told that its call runs, and where to cancel it, after this.
   std::chrono::milliseconds accept_after{20};
-  served_stream_options streams;
+  served_stream_options streams;  ///< what bounds its streams
   /// Gets a line when a handler throws what isn't meant for callers; std::clog unless set.
   std::function<void(std::string_view)> log;
   /// They are told of every request; see interceptor.hpp.
   interceptor_list interceptors;
 };
 
+/// What an endpoint may say for itself.
 struct endpoint_options {
   /// Instead of `<service>.<name>`.
   std::string subject;
   /// Instead of the service's; an empty text: every instance gets all requests.
   std::optional<std::string> queue;
-  protocol::service_metadata metadata;
-  bool idempotent = false;  ///< told to callers in the metadata
-  std::optional<std::size_t> max_concurrent;
-  std::optional<std::size_t> max_per_caller;
+  protocol::service_metadata metadata;        ///< told in INFO
+  bool idempotent = false;                    ///< told to callers in the metadata
+  std::optional<std::size_t> max_concurrent;  ///< the service's, unless set
+  std::optional<std::size_t> max_per_caller;  ///< the service's, unless set
 };
 
 /// One instance of a named, versioned set of endpoints.
@@ -67,11 +70,13 @@ struct endpoint_options {
 /// cancelled.
 class service {
  public:
+  /// What async_drain() completes with, whatever the token was.
   using handler = boost::asio::any_completion_handler<void(boost::system::error_code)>;
 
   /// Errors:  std::invalid_argument for a name or version that can't be one.
   service(client::connection& connection, service_options settings);
   service(service&&) noexcept = default;
+  /// The one that this was stops first.
   service& operator=(service&&) noexcept;
   service(const service&) = delete;
   service& operator=(const service&) = delete;
@@ -115,18 +120,22 @@ class service {
   /// Endpoints under `prefix` instead of the service's name. Groups may be nested by dots.
   class group {
    public:
+    /// As service::endpoint().
     template <class Request, class Reply, class F>
     void endpoint(std::string_view name, F f, endpoint_options set = {}) {
       of_.template endpoint<Request, Reply>(name, std::move(f), placed(name, std::move(set)));
     }
+    /// As service::server_stream().
     template <class Request, class Item, class F>
     void server_stream(std::string_view name, F f, endpoint_options set = {}) {
       of_.template server_stream<Request, Item>(name, std::move(f), placed(name, std::move(set)));
     }
+    /// As service::client_stream().
     template <class Item, class Reply, class F>
     void client_stream(std::string_view name, F f, endpoint_options set = {}) {
       of_.template client_stream<Item, Reply>(name, std::move(f), placed(name, std::move(set)));
     }
+    /// As service::bidi_stream().
     template <class In, class Out, class F>
     void bidi_stream(std::string_view name, F f, endpoint_options set = {}) {
       of_.template bidi_stream<In, Out>(name, std::move(f), placed(name, std::move(set)));
@@ -158,7 +167,9 @@ class service {
   /// Ends it at once; calls in progress are cancelled and answered UNAVAILABLE.
   void stop();
 
+  /// Of this instance; new for each.
   [[nodiscard]] std::string_view id() const noexcept;
+  /// What it answers to STATS, since the start or reset().
   [[nodiscard]] protocol::service_stats stats() const;
   /// Zeroes the counters.
   void reset();

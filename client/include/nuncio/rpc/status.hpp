@@ -18,7 +18,9 @@ using code = protocol::rpc_code;
 /// How a call ended, with everything that was said about it. A value: compare `code`, show `text`.
 struct status : protocol::rpc_status {
   status() = default;
+  /// As it came over the wire.
   status(protocol::rpc_status from) : protocol::rpc_status(std::move(from)) {}
+  /// `why` is for people, `reason` for programs.
   status(rpc::code what, std::string_view why, std::string_view reason = {});
   /// The same, and the handler surely didn't run.
   [[nodiscard]] static status not_run(rpc::code what,
@@ -36,10 +38,15 @@ using result = boost::system::result<T, status>;
 /// What coroutines throw; thrown by a handler it becomes the caller's status, as it is.
 class error : public std::exception {
  public:
+  /// Pre:     it isn't ok.
   explicit error(rpc::status what);
+  /// A status of no more than that.
   error(rpc::code what, std::string_view why) : error(rpc::status(what, why)) {}
+  /// All that is known of the failure.
   [[nodiscard]] const rpc::status& status() const noexcept { return status_; }
+  /// That of the status.
   [[nodiscard]] rpc::code code() const noexcept { return status_.code; }
+  /// The status as to_string() has it.
   [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
 
  private:

@@ -126,6 +126,7 @@ constexpr bool is_safe_beside_co_await =
 template <class T>
 class reader {
  public:
+  /// Made by stubs and services.
   explicit reader(std::shared_ptr<detail::stream_end> end) : end_(std::move(end)) {}
 
   /// The next item; nothing after the last.
@@ -155,8 +156,9 @@ class reader {
     return each(end_, std::move(f));
   }
 
-  /// What came with the beginning of the stream, and with its end, once that has come.
+  /// What came with the beginning of the stream.
   [[nodiscard]] const metadata& headers() const noexcept { return end_->headers(); }
+  /// What came with its end, once that has come.
   [[nodiscard]] const metadata& trailers() const noexcept { return end_->trailers(); }
   /// The instance at the other end is about to leave: who can should end and open elsewhere.
   [[nodiscard]] bool is_draining() const noexcept { return end_->is_draining(); }
@@ -219,6 +221,7 @@ class reader {
 template <class T>
 class writer {
  public:
+  /// Made by stubs and services.
   explicit writer(std::shared_ptr<detail::stream_end> end) : end_(std::move(end)) {}
 
   /// Sends an item, as soon as the other end and the connection have room for it.
@@ -316,9 +319,11 @@ class client_call : public writer<Item> {
   /// Says that no more items come, and waits for the reply.
   /// Errors:  throws rpc::error, how the call ended. Cancel: all types; the call goes on.
   [[nodiscard]] boost::asio::awaitable<Reply> async_finish() { return last(this->end_); }
+  /// The call is over at once, with CANCELLED, and so is its handler soon.
   void cancel() { this->end_->cancel(); }
-  /// What came with the beginning of the answer, and with its end.
+  /// What came with the beginning of the answer.
   [[nodiscard]] const metadata& headers() const noexcept { return this->end_->headers(); }
+  /// What came with its end, once that has come.
   [[nodiscard]] const metadata& trailers() const noexcept { return this->end_->trailers(); }
 
  private:
@@ -344,6 +349,7 @@ class client_call : public writer<Item> {
 template <class Sent, class Received>
 class bidi_call : public writer<Sent>, public reader<Received> {
  public:
+  /// Made by stubs.
   explicit bidi_call(const std::shared_ptr<detail::stream_end>& end)
       : writer<Sent>(end), reader<Received>(end), end_(end) {}
 

@@ -7,7 +7,7 @@ namespace nuncio::rpc {
 
 /// How much of a stream may lie at its receiver without having been taken.
 struct stream_window {
-  std::uint64_t items = 256;
+  std::uint64_t items = 256;           ///< that wait
   std::uint64_t bytes = 256UL * 1024;  ///< of payloads; the last item may go beyond it by itself
 };
 
@@ -27,10 +27,12 @@ struct stream_options {
 struct served_stream_options : stream_options {
   std::chrono::milliseconds max_age{24 * 3'600'000};  ///< then a stream ends with UNAVAILABLE
   std::chrono::milliseconds max_idle{3'600'000};      ///< without an item in either direction
-  // For callers that know nothing of flow control, of endpoints that stream items.
+  /// What callers that know nothing of flow control get at most of an endpoint that streams items.
+  ///@{
   std::uint64_t classic_items = 10'000;
   std::uint64_t classic_bytes = 64UL * 1024 * 1024;
   std::chrono::milliseconds classic_age{60'000};
+  ///@}
 };
 
 /// What a caller bounds its streams by, besides.

@@ -144,21 +144,21 @@ class typed_call final : public pending_call {
 
 }  // namespace detail
 
+/// How the calls of a stub are made.
 struct stub_options {
   /// For every call that doesn't say another.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
-  called_stream_options streams;
+  called_stream_options streams;  ///< what bounds its streams
   /// For every call that doesn't say others.
   retry_options retries;
-  retry_budget_options retry_budget;
+  retry_budget_options retry_budget;  ///< of the stub and its copies together
   /// Makes a second attempt at idempotent calls that have no answer after this. The first answer
   /// wins, and the other attempt is cancelled.
   std::optional<std::chrono::nanoseconds> hedge_after;
   /// They are told of every call; see interceptor.hpp.
   interceptor_list interceptors;
-  /// If nobody listens on `<service>.<endpoint>`, the service's instances are asked where they do,
-  /// by their answers to `$SRV.INFO.<service>`. Not by send(), which never hears that nobody
-  /// listens.
+  /// If nobody listens on `SERVICE.ENDPOINT`, all instances are asked where they do, by
+  /// `$SRV.INFO.SERVICE`. Not by send(), which never hears that nobody listens.
   bool look_up = true;
   /// Calls that are likely to fail aren't made; each endpoint has a circuit of its own.
   std::optional<circuit_breaker_options> circuit_breaker;
@@ -176,6 +176,7 @@ struct stub_options {
 /// Thread: any.
 class stub {
  public:
+  /// For a service by its name. The connection may still be connecting.
   stub(client::connection& connection, std::string service, const stub_options& set = {});
 
   /// Calls `endpoint` and waits for its answer, in a coroutine.

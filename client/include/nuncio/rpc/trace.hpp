@@ -13,12 +13,13 @@ namespace nuncio::rpc {
 /// A place in a distributed trace, as W3C Trace Context has it.
 /// Source: https://www.w3.org/TR/trace-context/, version 00.
 struct trace_parent {
-  static constexpr std::uint8_t sampled = 0x01;
+  static constexpr std::uint8_t sampled = 0x01;  ///< the flag: somebody records it
 
   std::array<std::uint8_t, 16> trace_id{};  ///< of all spans of a trace; not all zero
   std::array<std::uint8_t, 8> span_id{};    ///< of the caller; not all zero
-  std::uint8_t flags = 0;
+  std::uint8_t flags = 0;                   ///<`sampled`, or none
 
+  /// Whether the flag is set.
   [[nodiscard]] bool is_sampled() const noexcept { return (flags & sampled) != 0; }
   friend bool operator==(const trace_parent&, const trace_parent&) = default;
 };
@@ -35,10 +36,11 @@ struct trace_parent {
 
 /// What a call says of its trace. The names of these headers are matched in any case.
 struct trace_context {
-  std::optional<trace_parent> parent;
-  std::string state;    ///< `tracestate`; empty unless there is a parent
-  std::string baggage;  ///< may be there without a trace
+  std::optional<trace_parent> parent;  ///< where the caller is in a trace, if it is in one
+  std::string state;                   ///< `tracestate`; empty unless there is a parent
+  std::string baggage;                 ///< may be there without a trace
 
+  /// Whether nothing is to be passed on.
   [[nodiscard]] bool empty() const noexcept { return !parent && baggage.empty(); }
   friend bool operator==(const trace_context&, const trace_context&) = default;
 };

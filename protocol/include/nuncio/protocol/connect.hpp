@@ -9,6 +9,8 @@ namespace nuncio::protocol {
 /// nothing. Fields are named as the JSON keys.
 /// Source: NATS client protocol, CONNECT; nats-server 2.15.2, server/client.go, `ClientOpts`.
 struct connect_options {
+  /// The key of the same name.
+  ///@{
   bool verbose = true;
   bool pedantic = true;
   bool echo = true;
@@ -26,6 +28,7 @@ struct connect_options {
   std::string nkey;
   std::string sig;
   std::string proxy_sig;
+  ///@}
   bool has_account = false;  ///< the obsolete `account` or `new_account` was given
 
   friend bool operator==(const connect_options&, const connect_options&) = default;

@@ -12,9 +12,10 @@
 /// Source: NATS client protocol, headers; nats.go, DecodeHeadersMsg.
 namespace nuncio::protocol {
 
+/// One line of a header block.
 struct header_field {
-  std::string_view key;
-  std::string_view value;
+  std::string_view key;    ///< as it was written
+  std::string_view value;  ///< without leading blanks
 
   friend bool operator==(const header_field&, const header_field&) = default;
 };
@@ -41,6 +42,8 @@ class header_view {
   /// Walks the fields in the order of the block.
   class iterator {
    public:
+    /// What the standard library asks of a forward iterator.
+    ///@{
     using iterator_category = std::forward_iterator_tag;
     using value_type = header_field;
     using difference_type = std::ptrdiff_t;
@@ -61,6 +64,7 @@ class header_view {
     }
     friend bool operator==(const iterator& a, const iterator& b) noexcept { return a.at_ == b.at_; }
 
+    ///@}
    private:
     friend class header_view;
     explicit iterator(std::string_view lines) noexcept : rest_(lines) { advance(); }
@@ -78,7 +82,9 @@ class header_view {
   /// The text behind the status, trimmed.
   [[nodiscard]] std::string_view description() const noexcept { return description_; }
 
+  /// The first field.
   [[nodiscard]] iterator begin() const noexcept { return iterator{lines_}; }
+  /// Behind the last field.
   [[nodiscard]] iterator end() const noexcept { return {}; }
   /// True if there are no fields; there may be a status.
   [[nodiscard]] bool empty() const noexcept { return begin() == end(); }

@@ -11,6 +11,8 @@ namespace nuncio::protocol {
 /// What INFO says about a server and this connection to it. Fields are named as the JSON keys.
 /// Source: NATS client protocol, INFO; nats-server 2.15.2, server/server.go, `Info`.
 struct server_info {
+  /// The key of the same name.
+  ///@{
   std::string server_id;
   std::string server_name;
   std::string version;
@@ -40,9 +42,10 @@ struct server_info {
   int api_lvl = 0;
   std::string xkey;
 
+  ///@}
   /// Only servers of our kind say this; it travels as `"nuncio":{"version":…,"features":[…]}`.
   std::string nuncio_version;
-  std::vector<std::string> nuncio_features;
+  std::vector<std::string> nuncio_features;  ///< likewise
 
   friend bool operator==(const server_info&, const server_info&) = default;
 };

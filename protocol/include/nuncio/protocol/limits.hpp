@@ -18,11 +18,13 @@ inline constexpr std::int64_t default_max_pending = 64 * 1024 * 1024;
 inline constexpr std::int64_t default_max_connections = 65536;
 /// Digits of a size field; more is an error, whatever their value.
 inline constexpr std::size_t max_size_digits = 9;
+/// Between PINGs to a client.
 inline constexpr std::chrono::seconds default_ping_interval{120};
 /// PINGs that may stay unanswered before a connection is stale.
 inline constexpr int default_ping_max = 2;
 /// How long after CONNECT the first PING comes, at most; up to a fifth of it is added at random.
 inline constexpr std::chrono::seconds first_ping_delay{2};
+/// For what is queued for a connection to leave.
 inline constexpr std::chrono::seconds default_write_deadline{10};
 
 }  // namespace nuncio::protocol

@@ -10,14 +10,16 @@ namespace nuncio::protocol {
 
 /// One MSG or HMSG. The views die with the event.
 struct server_message {
-  std::string_view subject;
-  std::string_view sid;
+  std::string_view subject;       ///< where it was published
+  std::string_view sid;           ///< of the subscription that it is for
   std::string_view reply;         ///< empty where there is none
   std::string_view header_block;  ///< empty for MSG
-  std::string_view payload;
+  std::string_view payload;       ///< without the headers
 };
 
+/// Something that the server said. The views die with the next event.
 struct server_event {
+  /// What it was.
   enum class kind : std::uint8_t {
     need_more,  ///< all bytes are used up
     info,       ///< `text` is the JSON object
@@ -29,14 +31,15 @@ struct server_event {
     malformed,  ///< `text` says what is wrong; the stream can't be followed any more
   };
 
-  kind what = kind::need_more;
-  std::string_view text;
-  server_message message;
+  kind what = kind::need_more;  ///< what it was
+  std::string_view text;        ///< of info, err and malformed
+  server_message message;       ///< of a message
 };
 
 /// The enumerator's name, for logs and test failures.
 [[nodiscard]] std::string_view to_string(server_event::kind kind) noexcept;
 
+/// What a server may send; more is malformed.
 struct message_limits {
   std::size_t max_line = 256 * 1024;  ///< bytes of one line with its end; INFO is the longest
   std::size_t max_payload = 64UL * 1024 * 1024;  ///< bytes of headers and payload together
@@ -56,6 +59,7 @@ struct message_limits {
 /// Source:  NATS client protocol; nats.go, parser.go.
 class message_parser {
  public:
+  /// For one connection, from its first byte on.
   explicit message_parser(message_limits limits = {}) : limits_(limits) {}
 
   /// Gives the next bytes of the stream.

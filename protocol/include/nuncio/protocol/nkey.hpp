@@ -22,9 +22,10 @@ enum class nkey_kind : std::uint8_t {
   curve,      ///< `X`, an X25519 key
 };
 
+/// A public key and whom it belongs to.
 struct public_nkey {
-  nkey_kind kind = nkey_kind::server;
-  std::array<std::byte, 32> key{};
+  nkey_kind kind = nkey_kind::server;  ///< whom it belongs to
+  std::array<std::byte, 32> key{};     ///< of ed25519, or X25519 of a curve
 
   friend bool operator==(const public_nkey&, const public_nkey&) = default;
 };
@@ -47,7 +48,7 @@ struct public_nkey {
 /// Thread:  any.
 class nkey_pair {
  public:
-  static constexpr std::size_t signature_size = 64;
+  static constexpr std::size_t signature_size = 64;  ///< bytes
 
   /// Reads a seed, the 58 characters that begin with `S` and the letter of its kind.
   ///
@@ -60,6 +61,7 @@ class nkey_pair {
   nkey_pair& operator=(const nkey_pair&) = default;
   ~nkey_pair();
 
+  /// Whom it belongs to.
   [[nodiscard]] nkey_kind kind() const noexcept { return kind_; }
   /// As text.
   [[nodiscard]] std::string public_key() const;

@@ -16,9 +16,9 @@ namespace nuncio::protocol {
 /// Source:  github.com/nats-io/nuid, nuid.go.
 class nuid {
  public:
-  static constexpr std::size_t prefix_size = 12;
-  static constexpr std::size_t sequence_size = 10;
-  static constexpr std::size_t size = prefix_size + sequence_size;
+  static constexpr std::size_t prefix_size = 12;                    ///< characters
+  static constexpr std::size_t sequence_size = 10;                  ///< characters
+  static constexpr std::size_t size = prefix_size + sequence_size;  ///< characters of an id
 
   /// Fills all bytes of the span with random ones.
   using random_source = std::function<void(std::span<std::byte>)>;

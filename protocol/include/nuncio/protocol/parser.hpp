@@ -33,18 +33,20 @@ enum class flow : std::uint8_t {
   closed,     ///< the connection is over; the rest is nobody's
 };
 
+/// What a client may send; more is an error.
 struct parse_limits {
-  std::uint32_t max_control_line = default_max_control_line;
-  std::int64_t max_payload = default_max_payload;  ///< bytes; negative: unlimited
-  bool headers = false;                            ///< HPUB is allowed
+  std::uint32_t max_control_line = default_max_control_line;  ///< bytes of arguments
+  std::int64_t max_payload = default_max_payload;             ///< bytes; negative: unlimited
+  bool headers = false;                                       ///< HPUB is allowed
 };
 
+/// How far the parser has come.
 struct parse_result {
-  std::size_t consumed = 0;
+  std::size_t consumed = 0;  ///< bytes of whole operations
   /// Bytes from the first unconsumed one that make the next operation whole, where that is known;
   /// 0 if another line end must come first.
   std::size_t needed = 0;
-  flow next = flow::go_on;
+  flow next = flow::go_on;  ///< what the last handler wanted
 };
 
 namespace detail {

@@ -29,19 +29,20 @@ enum class rpc_frame : std::uint8_t {
   unknown,  ///< of a later version
 };
 
+/// As it stands behind `f`.
 [[nodiscard]] std::string_view to_string(rpc_frame frame) noexcept;
 
 /// A number of items and the bytes of their payloads.
 struct rpc_amount {
-  std::uint64_t frames = 0;
-  std::uint64_t bytes = 0;
+  std::uint64_t frames = 0;  ///< items
+  std::uint64_t bytes = 0;   ///< of their payloads
 
   friend bool operator==(const rpc_amount&, const rpc_amount&) = default;
 };
 
 /// The `Nuncio` line, taken apart. Views point to where it was read from.
 struct rpc_line {
-  rpc_frame frame = rpc_frame::none;
+  rpc_frame frame = rpc_frame::none;        ///<`f`
   std::optional<std::uint64_t> timeout_us;  ///< `t`: microseconds until the caller gives up
   bool takes_accept = false;            ///< `c`: an interim `accept` to a unary call is understood
   bool is_idempotent = false;           ///< `i`
@@ -59,6 +60,7 @@ struct rpc_line {
   friend bool operator==(const rpc_line&, const rpc_line&) = default;
 };
 
+/// What there is of the line.
 enum class rpc_line_state : std::uint8_t {
   absent,  ///< the block doesn't begin with it: a classic peer
   malformed,
@@ -113,7 +115,7 @@ enum class rpc_code : std::uint8_t {
 
 /// How a call ended, and everything that was said about it.
 struct rpc_status {
-  rpc_code code = rpc_code::ok;
+  rpc_code code = rpc_code::ok;  ///< what programs decide by
   /// As on the wire; 0: that of the code. A classic service may send any.
   int number = 0;
   std::string text;             ///< for people
@@ -121,11 +123,12 @@ struct rpc_status {
   std::string reason;           ///< for programs, e.g. `overloaded`
   /// When to try again; negative: never. Nothing: the caller decides.
   std::optional<std::chrono::milliseconds> retry_after;
-  std::string instance;      ///< of the service
-  std::string details_type;  ///< names what `details` are; empty where there are none
-  std::string details;       ///< encoded
-  std::string details_content_type;
+  std::string instance;              ///< of the service
+  std::string details_type;          ///< names what `details` are; empty where there are none
+  std::string details;               ///< encoded
+  std::string details_content_type;  ///< how `details` are encoded
 
+  /// Whether it isn't a failure.
   [[nodiscard]] bool is_ok() const noexcept { return code == rpc_code::ok; }
   friend bool operator==(const rpc_status&, const rpc_status&) = default;
 };
@@ -143,6 +146,7 @@ class rpc_block {
  public:
   /// A block without a line.
   rpc_block() = default;
+  /// A block that begins with this line.
   explicit rpc_block(const rpc_line& line);
 
   /// Appends a header. CR, LF and NUL are left out of the value.
@@ -154,6 +158,7 @@ class rpc_block {
   /// Pre:     it isn't ok.
   void add_failure(const rpc_status& status);
 
+  /// Whether it has neither a line nor headers.
   [[nodiscard]] bool empty() const noexcept { return text_.empty(); }
   /// The block; empty if it has no line and no header.
   /// Lifetime: until the next call.

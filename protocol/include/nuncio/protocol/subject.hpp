@@ -40,6 +40,7 @@ namespace nuncio::protocol {
 /// Takes the tokens of a subject from the front, one at a time.
 class token_reader {
  public:
+  /// Lifetime: the bytes of `subject`, as long as this and the tokens.
   explicit token_reader(std::string_view subject) noexcept : rest_(subject) {}
 
   /// False once the last token has been taken. An empty subject has one empty token.

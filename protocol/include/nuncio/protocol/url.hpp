@@ -8,6 +8,7 @@
 
 namespace nuncio::protocol {
 
+/// How a server is spoken to.
 enum class url_scheme : std::uint8_t {
   nats,  ///< plain, unless the server asks for TLS; also of a bare `host:port`
   tls,
@@ -20,13 +21,13 @@ enum class url_scheme : std::uint8_t {
 
 /// Where a server is, and as whom to greet it.
 struct server_url {
-  url_scheme scheme = url_scheme::nats;
-  std::string host;  ///< without the brackets of an IPv6 address
-  std::uint16_t port = 4222;
-  std::string user;
-  std::string pass;
-  std::string token;  ///< user info without a colon
-  std::string path;   ///< of ws and wss, with its slash; empty where there is none
+  url_scheme scheme = url_scheme::nats;  ///< how it is spoken to
+  std::string host;                      ///< without the brackets of an IPv6 address
+  std::uint16_t port = 4222;             ///< of TCP
+  std::string user;                      ///< empty: none was given
+  std::string pass;                      ///< of `user`
+  std::string token;                     ///< user info without a colon
+  std::string path;  ///< of ws and wss, with its slash; empty where there is none
 
   friend bool operator==(const server_url&, const server_url&) = default;
 };

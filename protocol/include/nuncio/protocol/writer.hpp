@@ -37,7 +37,9 @@ void append_sub(std::string& out,
 /// counted from SUB on.
 void append_unsub(std::string& out, std::uint64_t sid, std::uint64_t max_messages = 0);
 
+/// `PING`.
 void append_ping(std::string& out);
+/// `PONG`.
 void append_pong(std::string& out);
 
 }  // namespace nuncio::protocol

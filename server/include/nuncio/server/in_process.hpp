@@ -15,8 +15,9 @@ namespace nuncio::server {
 /// Thread: one at a time; the server's end has threads of its own.
 class in_process_end {
  public:
+  /// What a read or write has done.
   struct result {
-    std::size_t size = 0;
+    std::size_t size = 0;  ///< bytes that were read or taken
     bool is_over = false;  ///< nothing will be read, or taken, any more
   };
 

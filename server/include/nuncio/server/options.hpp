@@ -30,13 +30,16 @@ struct options {
   std::int64_t max_connections = protocol::default_max_connections;     ///< 0 or less: unlimited
   std::int64_t max_subscriptions = 0;  ///< per connection; 0: unlimited
 
-  std::chrono::milliseconds ping_interval = protocol::default_ping_interval;
-  int ping_max = protocol::default_ping_max;
-  std::chrono::milliseconds write_deadline = protocol::default_write_deadline;
+  std::chrono::milliseconds ping_interval =
+      protocol::default_ping_interval;        ///< between PINGs to a client
+  int ping_max = protocol::default_ping_max;  ///< PINGs without an answer that are borne
+  std::chrono::milliseconds write_deadline =
+      protocol::default_write_deadline;  ///< for what is queued to leave
 
-  /// How long a lame duck takes to send its clients away, and how long it waits before it begins.
+  /// How long a lame duck takes to send its clients away.
   std::chrono::milliseconds lame_duck_duration = std::chrono::minutes(2);
-  std::chrono::milliseconds lame_duck_grace_period = std::chrono::seconds(10);
+  std::chrono::milliseconds lame_duck_grace_period = std::chrono::seconds(10);  ///< before it
+                                                                                ///< begins
 
   /// For tests: connections change shards at random this often; 0: by load only.
   std::chrono::milliseconds shuffle_interval{0};

@@ -31,11 +31,11 @@ enum class close_reason : std::uint8_t {
 
 /// A message for a role that writes it by itself; views that live during the call.
 struct delivery {
-  std::string_view subject;
-  std::string_view reply;
-  std::string_view sid;
+  std::string_view subject;  ///< where it was published
+  std::string_view reply;    ///< empty where there is none
+  std::string_view sid;      ///< of the subscription that gets it
   std::string_view headers;  ///< the whole block, or empty
-  std::string_view payload;
+  std::string_view payload;  ///< without the headers
   shard* from =
       nullptr;  ///< on whose thread this is; publish from there only later, by posting to it
 };
@@ -47,8 +47,9 @@ struct delivery {
 /// may call and which must not block.
 class role {
  public:
+  /// What has become of the bytes that on_input() was given.
   struct verdict {
-    std::size_t consumed = 0;
+    std::size_t consumed = 0;  ///< bytes that are done with
     /// Bytes from the first unconsumed one that make another call worthwhile; 0: any more.
     std::size_t needed = 0;
     /// go_on; suspended: call again after connection::resume(); closed: the connection is over.

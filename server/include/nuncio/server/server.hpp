@@ -63,6 +63,7 @@ class server {
   [[nodiscard]] std::uint16_t port() const noexcept;
   /// The public nkey that names this server, new for each object.
   [[nodiscard]] const std::string& id() const noexcept;
+  /// That of the options, or the id.
   [[nodiscard]] const std::string& name() const noexcept;
 
   /// Cost: a few loads per shard; stops nobody.
