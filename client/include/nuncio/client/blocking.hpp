@@ -44,7 +44,9 @@ inline constexpr auto forever = std::chrono::nanoseconds::max();
 class subscription {
  public:
   subscription() noexcept;  ///< of nothing: only to be assigned to
+  /// The other one is of nothing then.
   subscription(subscription&& other) noexcept;
+  /// Ends what it was.
   subscription& operator=(subscription&& other) noexcept;
   subscription(const subscription&) = delete;
   subscription& operator=(const subscription&) = delete;
@@ -64,8 +66,10 @@ class subscription {
   /// Cost:    a lock, where messages have come already: up to 1024 are fetched at once, which don't
   ///          count any more against the limits. With when_full::drop_oldest each is fetched alone.
   std::optional<client::message> next(const std::stop_token& stop = {});
+  /// The same, for so long at most.
   std::optional<client::message> next(std::chrono::nanoseconds timeout,
                                       const std::stop_token& stop = {});
+  /// The same, until then at most.
   std::optional<client::message> next(std::chrono::steady_clock::time_point until,
                                       const std::stop_token& stop = {});
 
@@ -104,6 +108,7 @@ class subscription {
 ///         nor destroy the connection.
 class connection {
  public:
+  /// Gets a message where it lies in the read buffer.
   using callback = client::connection::callback;
 
   /// Starts the thread; connect() connects.
@@ -133,6 +138,7 @@ class connection {
   ///          errc::closed. Nothing is sent then.
   /// Cost:    one copy of the message and a lock, where there is room.
   void publish(std::string_view subject, std::string_view payload);
+  /// The same with headers.
   void publish(std::string_view subject, const client::headers& header, std::string_view payload);
   /// The same with everything a message can have; an empty `reply` or `header_block` is none.
   void publish(const client::message_view& m);
@@ -166,6 +172,7 @@ class connection {
   ///          is gone.
   std::vector<client::message> request_many(const client::message_view& m,
                                             const client::collect_options& until = {});
+  /// The same without headers.
   std::vector<client::message> request_many(std::string_view subject,
                                             std::string_view payload,
                                             const client::collect_options& until = {});
@@ -192,6 +199,7 @@ class connection {
 
   /// What the present server said last; defaults before the first.
   [[nodiscard]] protocol::server_info server_info() const;
+  /// There is a connection at this moment.
   [[nodiscard]] bool is_connected() const;
   /// Doesn't wait.
   [[nodiscard]] client::connection::counters statistics() const noexcept;

@@ -115,6 +115,7 @@ class connection {
     return async_publish(message_view{.subject = subject, .payload = payload},
                          std::forward<Token>(token));
   }
+  /// The same with everything a message can have.
   template <class Token = boost::asio::deferred_t>
   auto async_publish(const message_view& m, Token&& token = {}) {
     return boost::asio::async_initiate<Token, void(boost::system::error_code)>(

@@ -44,8 +44,9 @@ struct status {
 
 /// A line of the protocol, such as `PUB orders.new 3`; see options::on_protocol_line.
 struct protocol_line {
+  /// Who says it to whom.
   enum class direction : std::uint8_t { to_server, from_server };
-  direction way = direction::to_server;
+  direction way = direction::to_server;  ///< of this line
   std::string_view text;  ///< without its end; valid during the call
 };
 
