@@ -26,17 +26,22 @@ def run(name, *arguments):
 
 
 @contextlib.contextmanager
-def started(name, *arguments):
-    """One that runs until it is told to stop, once it is ready."""
-    program = subprocess.Popen([pathlib.Path(FOLDER) / name, *arguments], stdout=subprocess.PIPE)
-    try:
-        assert program.stdout.readline() == b"ready\n"
-        yield
-        program.terminate()
-        assert program.wait(10) == 0
-    finally:
-        program.kill()
-        program.communicate()
+def started(name, *arguments, first="ready"):
+    """One that runs until it is told to stop, once it has said its first line."""
+    with subprocess.Popen([pathlib.Path(FOLDER) / name, *arguments], stdout=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stdout.readline() == first + "\n"
+            yield program
+            stop(program)
+        finally:
+            program.kill()
+
+
+def stop(program):
+    """What it says in the end."""
+    program.terminate()
+    assert program.wait(10) == 0, program.stdout.read()
+    return program.stdout.read()
 
 
 class ExamplesTest(unittest.TestCase):
@@ -118,6 +123,35 @@ class ExamplesTest(unittest.TestCase):
                 self.assertEqual(ada.stdout.readline(), b"Ada: bye\n")
                 ada.stdin.close()
                 self.assertEqual(ada.wait(10), 0)
+
+    def test_rolling_update(self):
+        def instance(version):
+            return started("rolling_update", "serve", version, server.url)
+
+        def served(program):
+            return int(stop(program).removesuffix(" calls served\n"))
+
+        with ServerProcess(SERVER) as server, instance("1.0.0") as one, instance("1.0.0") as two, \
+             started("rolling_update", "call", server.url, first="1.0.0 answers") as caller:
+            with instance("2.0.0") as three:
+                self.assertEqual(caller.stdout.readline(), "2.0.0 answers\n")
+                old = served(one)
+                with instance("2.0.0") as four:
+                    old += served(two)
+                    told = stop(caller)
+                    new = served(three) + served(four)
+        self.assertEqual(told, f"1.0.0 answered {old} calls\n2.0.0 answered {new} calls\nnone failed\n")
+
+    def test_a_rolling_update_that_fails(self):
+        with ServerProcess(SERVER) as server, started("rolling_update", "serve", "1.0.0", server.url) as only:
+            with subprocess.Popen([pathlib.Path(FOLDER) / "rolling_update", "call", server.url], stdout=subprocess.PIPE,
+                                  text=True) as caller:
+                self.assertEqual(caller.stdout.readline(), "1.0.0 answers\n")
+                stop(only)
+                self.assertIn("nobody serves this endpoint", caller.stdout.readline())
+                caller.terminate()
+                self.assertEqual(caller.wait(10), 1)
+                self.assertRegex(caller.stdout.read(), r"\n\d+ failed\n$")
 
     def test_careful_caller(self):
         counted = "echo.unary: 1 call\n# HELP nuncio_rpc_calls_total Calls that have ended, by status code.\n"

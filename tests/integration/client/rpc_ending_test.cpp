@@ -5,6 +5,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/post.hpp>
 
+#include <array>
 #include <csignal>
 #include <functional>
 #include <memory>
@@ -40,6 +41,59 @@ TEST_CASE("rpc: the deadline ends the call at the caller, and the handler") {
     const auto none = co_await status_of(w.remote.call<int>("slow", 1, {.timeout = 0ns}));
     CHECK(none.code == code::deadline_exceeded);
     CHECK(none.surely_not_run);
+  });
+}
+
+TEST_CASE("rpc: a service is told how much time is left, not until when") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    auto requests = w.serving.subscribe("calc.slow");
+    co_await w.ready();
+    std::optional<rpc::result<int>> how;
+    w.remote.async_call<int>("slow", 1, {.timeout = 20s},
+                             [&](rpc::result<int> r) { how = std::move(r); });
+    const auto m = co_await requests.async_next(asio::use_awaitable);
+    nuncio::protocol::rpc_line line;
+    const auto state = read_rpc_line(m.header_block(), line);
+    CHECK(state == nuncio::protocol::rpc_line_state::present);
+    REQUIRE(line.timeout_us);
+    CHECK(*line.timeout_us > 0);
+    CHECK(*line.timeout_us <= 20'000'000);
+    CHECK_FALSE(w.serving.publish(m.reply(), "\x07"));
+    co_await until([&] { return how.has_value(); });
+    CHECK(how->value() == 7);
+  });
+}
+
+TEST_CASE(
+    "rpc: an answer that comes after the deadline, or to a call that was cancelled, is dropped") {
+  run_in_world([](world& w) -> asio::awaitable<void> {
+    auto requests = w.serving.subscribe("calc.slow");
+    co_await w.ready();
+    const auto late = co_await status_of(w.remote.call<int>("slow", 1, {.timeout = 20ms}));
+    CHECK(late.code == code::deadline_exceeded);
+    asio::cancellation_signal signal;
+    int ends = 0;
+    w.remote.async_call<int>(
+        "slow", 2, {.timeout = 20s},
+        asio::bind_cancellation_slot(
+            signal.slot(), [&](const rpc::result<int>& r) { ends += r.has_error() ? 1 : 100; }));
+    const auto first = co_await requests.async_next(asio::use_awaitable);
+    const auto second = co_await requests.async_next(asio::use_awaitable);
+    signal.emit(asio::cancellation_type::all);
+    co_await until([&] { return ends > 0; });
+    std::optional<rpc::result<int>> how;
+    w.remote.async_call<int>("slow", 3, {.timeout = 20s},
+                             [&](rpc::result<int> r) { how = std::move(r); });
+    const auto third = co_await requests.async_next(asio::use_awaitable);
+    const std::array answers{&first, &second, &third, &third, &first};
+    for (const auto* const each : answers) {
+      CHECK_FALSE(w.serving.publish(each->reply(), each->payload()));
+    }
+    co_await until([&] { return how.has_value(); });
+    CHECK(how->value() == 3);
+    co_await w.serving.async_flush(asio::use_awaitable);
+    co_await w.calling.async_flush(asio::use_awaitable);
+    CHECK(ends == 1);
   });
 }
 

@@ -398,3 +398,10 @@ TEST_CASE("rpc: thousands of calls are in flight at once") {
     CHECK(right == 5000);
   });
 }
+
+// For the run with tests/support/jumping_clock.cpp, in which all of this goes as ever.
+TEST_CASE("clock: the wall clock jumps" * doctest::skip()) {
+  using clock = std::chrono::system_clock;
+  const auto first = clock::now();
+  CHECK(std::chrono::abs(clock::now() - first) > 12h);
+}
