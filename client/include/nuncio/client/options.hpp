@@ -47,7 +47,7 @@ struct protocol_line {
   /// Who says it to whom.
   enum class direction : std::uint8_t { to_server, from_server };
   direction way = direction::to_server;  ///< of this line
-  std::string_view text;  ///< without its end; valid during the call
+  std::string_view text;                 ///< without its end; valid during the call
 };
 
 /// What happens when a connection is lost, or can't be made.
