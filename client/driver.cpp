@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <exception>
 #include <random>
 #include <system_error>
@@ -388,6 +389,13 @@ void driver::complete_soon(next_operation done, error_code error, message m) {
 
 void driver::wake_writer() {
   asio::post(executor_, [self = shared_from_this()] { self->current_->write(); });
+}
+
+session::time driver::about_now() const noexcept {
+  if (in_batch_) return batch_now_;
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);  // steady_clock's is CLOCK_MONOTONIC
+  return session::time(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
 }
 
 void driver::on_written(std::size_t size) {

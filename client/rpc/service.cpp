@@ -216,15 +216,16 @@ protocol::rpc_block service_core::failure(status why, const rpc_line& line) cons
 bool service_core::admit_caller(std::string_view reply, std::size_t limit) {
   const auto caller = caller_of(reply);
   if (caller.empty()) return true;
-  auto& count = callers_[std::string(caller)];
-  if (count >= limit) return false;
-  ++count;
+  auto at = callers_.find(caller);
+  if (at == callers_.end()) at = callers_.try_emplace(std::string(caller)).first;
+  if (at->second >= limit) return false;
+  ++at->second;
   return true;
 }
 
 void service_core::release(std::string_view reply) {
   if (const auto caller = caller_of(reply); !caller.empty()) {
-    const auto at = callers_.find(std::string(caller));
+    const auto at = callers_.find(caller);
     if (at != callers_.end() && --at->second == 0) callers_.erase(at);
   }
   look_whether_drained();

@@ -5,6 +5,7 @@
 #include <nuncio/protocol/service.hpp>
 #include <nuncio/rpc/service.hpp>
 
+#include <boost/container_hash/hash.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <chrono>
@@ -41,6 +42,14 @@ struct endpoint_state {
   void note_failure(const status& why) {
     ++stats.errors;
     stats.last_error = std::to_string(protocol::to_number(why.code)) + ':' + why.text;
+  }
+};
+
+/// Lets a table of texts be asked for a view.
+struct text_hash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept {
+    return boost::hash<std::string_view>()(text);
   }
 };
 
@@ -100,7 +109,7 @@ class service_core final : public std::enable_shared_from_this<service_core> {
   client::inbox controls_;
   std::vector<std::shared_ptr<endpoint_state>> endpoints_;
   std::vector<client::subscription> subscriptions_;
-  boost::unordered_flat_map<std::string, std::size_t> callers_;
+  boost::unordered_flat_map<std::string, std::size_t, text_hash, std::equal_to<>> callers_;
   boost::intrusive::list<running_call, boost::intrusive::constant_time_size<false>> running_;
   std::uint64_t incidents_ = 0;
   std::vector<service::handler> draining_;

@@ -180,7 +180,7 @@ stream_core::sent stream_core::send(std::string_view payload, content_type type)
     refused_.surely_not_run = false;
     return sent::refused;
   }
-  machine_.note_sent(payload.size(), line.has_value(), driver_->now());
+  machine_.note_sent(payload.size(), line.has_value(), driver_->about_now());
   return sent::done;
 }
 
