@@ -421,6 +421,7 @@ void driver::on_lost(link& it, bool was_open) {
   if (&it != current_) return;
   last_error_ = it.error();
   outbox_.suspend();
+  drop_publishes();
   if (!was_open) {
     if (!it.error_text().empty()) tell(status::kind::error, it.error(), it.error_text());
     return;

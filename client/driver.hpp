@@ -83,6 +83,7 @@ class driver final : public std::enable_shared_from_this<driver>, private link_u
  public:
   using operation = pending<boost::system::error_code>;
   using next_operation = pending<boost::system::error_code, message>;
+  using lasting = outbox::lasting;
   using collect_operation = pending<boost::system::error_code, std::vector<message>>;
 
   driver(boost::asio::any_io_executor executor, options settings);
@@ -97,7 +98,7 @@ class driver final : public std::enable_shared_from_this<driver>, private link_u
   void drain(operation done);
   void drain(const std::shared_ptr<subscription_state>& state, operation done);
   /// Waits for room, whatever the options say.
-  void publish_later(message m, operation done);
+  void publish_later(message m, operation done, lasting is = lasting::yes);
   [[nodiscard]] when_full pending_full() const noexcept { return options_.pending_full; }
   void request(const message_view& m, std::chrono::milliseconds timeout, next_operation done);
   void request_many(const message_view& m, const collect_options& until, collect_operation done);
@@ -134,7 +135,7 @@ class driver final : public std::enable_shared_from_this<driver>, private link_u
   void finish_soon(std::unique_ptr<finished_call> call);
 
   /// Any thread.
-  boost::system::error_code publish(const message_view& m);
+  boost::system::error_code publish(const message_view& m, lasting is = lasting::yes);
   /// Any thread. `id` is new; SUB is on its way before anything that is published afterwards.
   std::shared_ptr<subscription_state> subscribe(std::string_view subject,
                                                 const subscribe_options& set,
@@ -208,6 +209,7 @@ class driver final : public std::enable_shared_from_this<driver>, private link_u
   template <class Waiting>
   void cancel(std::deque<Waiting>& among, std::uint64_t number);
   void retry_publishes();
+  void drop_publishes();
   void cancel_connect(std::uint64_t number);
   void end_connects(boost::system::error_code how);
   void fail_flushes(boost::system::error_code why);
@@ -226,6 +228,7 @@ class driver final : public std::enable_shared_from_this<driver>, private link_u
     std::uint64_t number;
     message what;
     operation done;
+    lasting is;
   };
 
   const boost::asio::any_io_executor executor_;

@@ -110,13 +110,17 @@ constexpr std::array<std::uint8_t, 256> byte_kinds = [] {
   std::array<std::uint8_t, 256> out{};
   out['.'] = dot;
   // What would break the line, or be taken for several words.
-  for (const unsigned char each : {' ', '\t', '\r', '\n'}) out[each] = blank;
+  for (const char each : {' ', '\t', '\r', '\n'}) out[static_cast<unsigned char>(each)] = blank;
   return out;
 }();
 
+unsigned kind_of(char c) noexcept {
+  return byte_kinds[static_cast<unsigned char>(c)];
+}
+
 bool has_blank(std::string_view text) noexcept {
   unsigned found = 0;
-  for (const unsigned char each : text) found |= byte_kinds[each];
+  for (const char each : text) found |= kind_of(each);
   return (found & blank) != 0;
 }
 
@@ -125,8 +129,8 @@ bool has_blank(std::string_view text) noexcept {
 bool can_publish_to(std::string_view subject) noexcept {
   unsigned wrong = 0;
   unsigned before = dot;
-  for (const unsigned char each : subject) {
-    const unsigned is = byte_kinds[each];
+  for (const char each : subject) {
+    const auto is = kind_of(each);
     wrong |= (is & before) | (is & blank);
     before = is;
   }
@@ -138,7 +142,7 @@ bool can_publish_to(std::string_view subject) noexcept {
 // --- operations
 // ------------------------------------------------------------------------------------
 
-error_code driver::publish(const message_view& m) {
+error_code driver::publish(const message_view& m, lasting is) {
   if (!can_publish_to(m.subject) || has_blank(m.reply)) return errc::bad_subject;
   const auto size = m.header_block.size() + m.payload.size();
   const auto limit = max_payload_.load(std::memory_order_relaxed);
@@ -146,37 +150,48 @@ error_code driver::publish(const message_view& m) {
   if (!m.header_block.empty() && !takes_headers_.load(std::memory_order_relaxed)) {
     return errc::no_headers;
   }
-  const auto put =
-      outbox_.put(size + m.subject.size() + m.reply.size() + line_overhead, [&m](std::string& out) {
-        if (m.header_block.empty()) {
-          protocol::append_pub(out, m.subject, m.reply, m.payload);
-        } else {
-          protocol::append_hpub(out, m.subject, m.reply, m.header_block, m.payload);
-        }
-      });
+  const auto write = [&m](std::string& out) {
+    if (m.header_block.empty()) {
+      protocol::append_pub(out, m.subject, m.reply, m.payload);
+    } else {
+      protocol::append_hpub(out, m.subject, m.reply, m.header_block, m.payload);
+    }
+  };
+  const auto put = outbox_.put(size + m.subject.size() + m.reply.size() + line_overhead, write, is);
   if (put.wake) wake_writer();
   return put.error;
 }
 
-void driver::publish_later(message m, operation done) {
-  auto error = publishes_.empty() ? publish(m.view()) : errc::buffer_full;
+void driver::publish_later(message m, operation done, lasting is) {
+  auto error = publishes_.empty() ? publish(m.view(), is) : errc::buffer_full;
   const auto size = m.subject().size() + m.header_block().size() + m.payload().size();
   if (error != errc::buffer_full || size + line_overhead > options_.max_pending) {
     return done.post(executor_, error);
   }
   const auto number = ++operations_;
   on_cancel(done.slot(), [this, number] { cancel(publishes_, number); });
-  publishes_.push_back({number, std::move(m), std::move(done)});
+  publishes_.push_back({number, std::move(m), std::move(done), is});
 }
 
 void driver::retry_publishes() {
   while (!publishes_.empty()) {
-    const auto error = publish(publishes_.front().what.view());
+    const auto& first = publishes_.front();
+    const auto error = publish(first.what.view(), first.is);
     if (error == errc::buffer_full) return;
     auto done = std::move(publishes_.front().done);
     publishes_.pop_front();
     done.complete(error);
   }
+}
+
+// Those that were meant for the connection that is gone.
+void driver::drop_publishes() {
+  const auto gone = std::stable_partition(publishes_.begin(), publishes_.end(),
+                                          [](const auto& each) { return each.is == lasting::yes; });
+  for (auto at = gone; at != publishes_.end(); ++at) {
+    at->done.post(executor_, errc::disconnected);
+  }
+  publishes_.erase(gone, publishes_.end());
 }
 
 timed_mux::token driver::expect(std::unique_ptr<mux_call> call) {

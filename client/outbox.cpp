@@ -9,23 +9,24 @@ bool outbox::open(std::string_view first) {
   if (is_closed_) return false;
   is_open_ = true;
   waiting_.insert(0, first);
-  if (!first.empty()) pieces_.push_front({first.size(), true});
+  if (!first.empty()) pieces_.push_front({first.size(), lasting::no});
   is_awake_ = false;
   return !waiting_.empty() && note_work();
 }
 
 void outbox::suspend() {
   const std::scoped_lock held(lock_);
-  if (!std::exchange(is_open_, false)) return;
+  is_open_ = false;
+  if (pieces_.empty()) return;
   std::string kept;
   std::size_t at = 0;
   for (const auto& each : pieces_) {
-    if (!each.is_control) kept.append(waiting_, at, each.size);
+    if (each.is == lasting::yes) kept.append(waiting_, at, each.size);
     at += each.size;
   }
   kept.append(waiting_, at);
   waiting_ = std::move(kept);
-  std::erase_if(pieces_, [](const piece& each) { return each.is_control; });
+  std::erase_if(pieces_, [](const piece& each) { return each.is == lasting::no; });
 }
 
 void outbox::take_last(std::string& into) {
@@ -36,9 +37,14 @@ void outbox::take_last(std::string& into) {
   forget_pieces();
 }
 
-void outbox::note_piece(std::size_t size, bool is_control) {
-  if (unnoted_ > 0) pieces_.push_back({std::exchange(unnoted_, 0), false});
-  pieces_.push_back({size, is_control});
+// What goes together is one piece: a stream's items are many.
+void outbox::note_piece(std::size_t size, lasting is) {
+  if (unnoted_ > 0) pieces_.push_back({std::exchange(unnoted_, 0), lasting::yes});
+  if (is == lasting::no && !pieces_.empty() && pieces_.back().is == is) {
+    pieces_.back().size += size;
+  } else {
+    pieces_.push_back({size, is});
+  }
 }
 
 void outbox::forget_pieces() noexcept {

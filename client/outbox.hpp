@@ -29,13 +29,16 @@ class outbox {
 
   outbox(std::size_t limit, when_full policy) : limit_(limit), policy_(policy) {}
 
+  /// Whether a message makes sense on another connection than the present one.
+  enum class lasting : std::uint8_t { no, yes };
+
   /// `write(std::string&)` appends one message or line of at most `size` bytes.
   template <class Write>
-  outcome put(std::size_t size, const Write& write) {
+  outcome put(std::size_t size, const Write& write, lasting is = lasting::yes) {
     const std::scoped_lock held(lock_);
     if (is_closed_) return {errc::closed, false};
     if (waiting_.size() + size > limit_ && !make_room(size)) return {errc::buffer_full, false};
-    append(write, false);
+    append(write, is);
     return {{}, note_work()};
   }
 
@@ -45,15 +48,15 @@ class outbox {
   outcome put_control(const Write& write) {
     const std::scoped_lock held(lock_);
     if (!is_open_) return {errc::disconnected, false};
-    append(write, true);
+    append(write, lasting::no);
     return {{}, note_work()};
   }
 
   /// There is a connection: `first` goes out before what has waited. True if the caller must cause
   /// a call of take().
   bool open(std::string_view first);
-  /// The connection is gone; messages wait for the next one. Lines of the protocol don't: they were
-  /// meant for this one.
+  /// The connection is gone; messages wait for the next one, but for those that were meant for this
+  /// one, as lines of the protocol are.
   void suspend();
   /// The connection is about to be left: appends all that waits to `into`, its last. Messages wait
   /// for the next one from now on.
@@ -74,21 +77,21 @@ class outbox {
  private:
   struct piece {
     std::size_t size;
-    bool is_control;
+    lasting is;
   };
 
   template <class Write>
-  void append(const Write& write, bool is_control) {
+  void append(const Write& write, lasting is) {
     const auto before = waiting_.size();
     write(waiting_);
     const auto size = waiting_.size() - before;
-    if (policy_ == when_full::drop_oldest || is_control) {
-      note_piece(size, is_control);
+    if (policy_ == when_full::drop_oldest || is == lasting::no) {
+      note_piece(size, is);
     } else {
       unnoted_ += size;
     }
   }
-  void note_piece(std::size_t size, bool is_control);
+  void note_piece(std::size_t size, lasting is);
   void forget_pieces() noexcept;
   bool make_room(std::size_t size);
   bool note_work() noexcept {

@@ -21,7 +21,8 @@ runtime& runtime::of(client::driver& home) {
 void runtime::send(std::string_view subject, const rpc_line& line, std::string_view reply) {
   protocol::rpc_block block(line);
   [[maybe_unused]] const auto lost =
-      home_.publish({.subject = subject, .reply = reply, .header_block = block.finish()});
+      home_.publish({.subject = subject, .reply = reply, .header_block = block.finish()},
+                    client::driver::lasting::no);
 }
 
 // What is to be cancelled is looked up only when its turn has come: it may have moved meanwhile.

@@ -197,7 +197,7 @@ error_code stream_core::put(std::string_view header_block,
   const message_view m{
       .subject = peer(), .reply = reply, .header_block = header_block, .payload = payload};
   if (queued_ == 0) {
-    const auto error = driver_->publish(m);
+    const auto error = driver_->publish(m, client::driver::lasting::no);
     if (error != client::errc::buffer_full) return error;
   }
   ++queued_;
@@ -209,7 +209,8 @@ error_code stream_core::put(std::string_view header_block,
     self->wake_user();
   };
   driver_->publish_later(client::message(m),
-                         {client::connection::handler(on_sent), driver_->get_executor()});
+                         {client::connection::handler(on_sent), driver_->get_executor()},
+                         client::driver::lasting::no);
   return {};
 }
 

@@ -67,6 +67,31 @@ TEST_CASE("outbox: a connection that is gone takes its lines with it") {
   }
 }
 
+TEST_CASE("outbox: messages that were meant for a connection go with it") {
+  outbox box(1000, when_full::error);
+  box.open("");
+  const auto put_bound = [&box](const std::string& text) {
+    return box.put(text.size(), [&](std::string& out) { out += text; }, outbox::lasting::no);
+  };
+  put(box, "m1 ");
+  put_bound("s1 ");
+  put_bound("s2 ");
+  put_control(box, "PING ");
+  put(box, "m2 ");
+  put_bound("s3 ");
+  box.suspend();
+  CHECK(box.size() == 6);
+  // On the way to another server there is no connection, but what is meant for either.
+  put_bound("s4 ");
+  put(box, "m3 ");
+  CHECK(box.open("first "));
+  CHECK(take(box) == "first m1 m2 s4 m3 ");
+  box.suspend();
+  put_bound("s5 ");
+  box.suspend();
+  CHECK_FALSE(box.open(""));
+}
+
 TEST_CASE("outbox: what a connection gets last is all that waits, and nothing of it comes again") {
   outbox box(100, when_full::error);
   box.open("");
