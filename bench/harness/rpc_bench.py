@@ -83,8 +83,9 @@ def run(found: rpc_runs.Programs, wanted: list[str], rounds: int, seconds: float
     lines = [f"# RPC, {meta['date']}", "",
              f"{meta['machine']['cpu']}, {meta['machine']['cores']} cores, {meta['machine']['kernel']}; load before: "
              f"{meta['machine']['load']}. Medians of {rounds} rounds of {seconds:g} s, the sides in turn. Ours goes through "
-             "nuncio-server; gRPC is direct, or behind nginx; the NATS C client goes through nats-server. Pinned: all "
-             "processes on one core.", ""]
+             "nuncio-server; gRPC is direct, or behind nginx; the NATS C client goes through nats-server; Thrift is direct, "
+             "with a connection and a thread for each call outstanding; the relay copies frames of the size of our messages "
+             "and does nothing else. Pinned: all processes on one core.", ""]
     table, met, missed = rpc_report.ratios(results)
     if results:
         lines += [*table, "", f"{met} met, {missed} missed.", "", *rpc_report.table(results)]

@@ -24,8 +24,9 @@ def ratios(results: list[CaseResult]) -> tuple[list[str], int, int]:
     met = missed = 0
     for result in results:
         for figure, other, ratio, bound, way, is_met in verdicts(result):
-            met, missed = met + is_met, missed + (not is_met)
-            wanted = f"{'≥' if way == 'min' else '≤'} {bound:g}"
+            if bound is not None:
+                met, missed = met + is_met, missed + (not is_met)
+            wanted = "" if bound is None else f"{'≥' if way == 'min' else '≤'} {bound:g}"
             lines.append(f"| {result.case.name}, {result.placement} | {UNITS[figure]} | {other} | {number(ratio)} | "
                          f"{wanted} | {'' if is_met else '**missed**'} |")
     return lines, met, missed

@@ -25,12 +25,14 @@ ONE_CORE = {0}
 
 @dataclass(frozen=True)
 class Case:
-    """`bounds`: (figure, peer, at least or at most this ratio of ours to theirs, "min" or "max")."""
+    """`bounds`: (figure, peer, at least or at most this ratio of ours to theirs, "min" or "max").
+    `ratios`: (figure, peer) that is only said."""
 
     name: str
     load: tuple[str, ...]
     peers: tuple[str, ...]
     bounds: tuple[tuple[str, str, float, str], ...] = ()
+    ratios: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_stream(self) -> bool:
@@ -38,17 +40,22 @@ class Case:
 
 
 CASES = (
-    Case("call-1", (), ("grpc-sync", "nginx-grpc-sync", "nats-c-sync", "nats-c-asap"), (
+    Case("call-1", (), ("grpc-sync", "nginx-grpc-sync", "nats-c-sync", "nats-c-asap", "thrift", "relay"), (
         ("p50_us", "grpc-sync", 0.75, "max"), ("p99_us", "grpc-sync", 0.75, "max"),
         ("p50_us", "nginx-grpc-sync", 0.4, "max"), ("p99_us", "nginx-grpc-sync", 0.4, "max"),
         ("p50_us", "nats-c-sync", 0.4, "max"), ("p99_us", "nats-c-sync", 0.4, "max"),
         # It collects messages for a while before it writes, unless it is told not to.
-        ("p50_us", "nats-c-asap", 0.4, "max"), ("p99_us", "nats-c-asap", 0.4, "max"))),
-    Case("call-64", ("--outstanding", "64"), ("grpc-callback", "nats-c-async"), (
+        ("p50_us", "nats-c-asap", 0.4, "max"), ("p99_us", "nats-c-asap", 0.4, "max")),
+        (("p50_us", "thrift"), ("p99_us", "thrift"), ("p50_us", "relay"), ("cpu_us", "relay"))),
+    # Thrift's client has one call at a time on a connection.
+    Case("call-64", ("--outstanding", "64"), ("grpc-callback", "nats-c-async", "thrift-64-connections", "relay"), (
         ("calls_per_s", "grpc-callback", 5, "min"), ("calls_per_s", "nats-c-async", 3, "min"),
-        ("cpu_us", "grpc-callback", 0.25, "max"))),
-    Case("call-16x8", ("--connections", "16", "--outstanding", "8"), ("grpc-callback",), (
-        ("calls_per_s", "grpc-callback", 3, "min"),)),
+        ("cpu_us", "grpc-callback", 0.25, "max")),
+        (("calls_per_s", "thrift-64-connections"), ("cpu_us", "thrift-64-connections"),
+         ("calls_per_s", "relay"), ("cpu_us", "relay"))),
+    Case("call-16x8", ("--connections", "16", "--outstanding", "8"), ("grpc-callback", "thrift-128-connections"), (
+        ("calls_per_s", "grpc-callback", 3, "min"),),
+        (("calls_per_s", "thrift-128-connections"), ("cpu_us", "thrift-128-connections"))),
     Case("stream-128", ("--stream", "128"), ("grpc-sync",), (("messages_per_s", "grpc-sync", 10, "min"),)),
     Case("stream-16k", ("--stream", "16384"), ("grpc-sync",), (
         ("messages_per_s", "grpc-sync", 1.2, "min"), ("cpu_us", "grpc-sync", 0.8, "max"))),
@@ -82,7 +89,8 @@ class Programs:
             return self.nats_server is not None and (self.peers / "rpc_nats_c").exists()
         if peer.startswith("nginx") and self.nginx is None:
             return False
-        return (self.peers / "rpc_grpc").exists()
+        name = peer.split("-")[0]
+        return (self.peers / ("rpc_" + (name if name in ("thrift", "relay") else "grpc"))).exists()
 
 
 @dataclass
@@ -170,11 +178,30 @@ def nats_c(programs: Programs, cores: set[int] | None, how: str):
             yield Side([pid, service], [program, "call", how, url])
 
 
+@contextlib.contextmanager
+def thrift(programs: Programs, cores: set[int] | None):
+    program = str(programs.peers / "rpc_thrift")
+    with started([program, "serve", "0"], cores) as (service, port):
+        yield Side([service], [program, "call", str(port)])
+
+
+@contextlib.contextmanager
+def relay(programs: Programs, cores: set[int] | None):
+    program = str(programs.peers / "rpc_relay")
+    with started([program, "relay"], cores) as (pid, port):
+        with started([program, "serve", str(port)], cores) as (service, _):
+            yield Side([pid, service], [program, "call", str(port)])
+
+
 def peer(name: str, programs: Programs, cores: set[int] | None, case: Case):
     if name == "ours":
         return ours(programs, cores, case)
     if name.startswith("nats-c-"):
         return nats_c(programs, cores, name.removeprefix("nats-c-"))
+    if name.startswith("thrift"):
+        return thrift(programs, cores)
+    if name == "relay":
+        return relay(programs, cores)
     return grpc(programs, cores, name.rsplit("-", 1)[1], name.startswith("nginx"))
 
 
@@ -227,15 +254,16 @@ def measure(programs: Programs, case: Case, placement: str, rounds: int, seconds
     return result
 
 
-def verdicts(result: CaseResult) -> list[tuple[str, str, float, float, str, bool]]:
-    """(figure, peer, ratio, bound, "min" or "max", met) of what can be compared."""
+def verdicts(result: CaseResult) -> list[tuple[str, str, float, float | None, str, bool]]:
+    """(figure, peer, ratio, bound, "min" or "max", met) of what can be compared; no bound, nothing to meet."""
     out = []
-    for figure, other, bound, way in result.case.bounds:
+    for figure, other, bound, way in (*result.case.bounds, *((*each, None, "") for each in result.case.ratios)):
         mine = result.sides["ours"].median(figure)
         theirs = result.sides[other].median(figure) if other in result.sides else None
         if mine and theirs:
             ratio = mine / theirs
-            out.append((figure, other, ratio, bound, way, ratio >= bound if way == "min" else ratio <= bound))
+            is_met = bound is None or (ratio >= bound if way == "min" else ratio <= bound)
+            out.append((figure, other, ratio, bound, way, is_met))
     return out
 
 
