@@ -287,7 +287,8 @@ asio::awaitable<void> driver::move() {
     const auto error = co_await to.open(*next);
     // One address may stand for many servers.
     if (!error && to.info().server_id != from.info().server_id && may_move()) {
-      if (co_await change(from, to)) break;
+      const bool is_changed = co_await change(from, to);
+      if (is_changed) break;
       if (from.is_open()) ask_for_flushes(false);
     }
     to.lose(errc::closed);

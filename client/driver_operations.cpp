@@ -186,12 +186,13 @@ void driver::retry_publishes() {
 
 // Those that were meant for the connection that is gone.
 void driver::drop_publishes() {
-  const auto gone = std::stable_partition(publishes_.begin(), publishes_.end(),
-                                          [](const auto& each) { return each.is == lasting::yes; });
-  for (auto at = gone; at != publishes_.end(); ++at) {
-    at->done.post(executor_, errc::disconnected);
+  for (auto& each : std::exchange(publishes_, {})) {
+    if (each.is == lasting::yes) {
+      publishes_.push_back(std::move(each));
+    } else {
+      each.done.post(executor_, errc::disconnected);
+    }
   }
-  publishes_.erase(gone, publishes_.end());
 }
 
 timed_mux::token driver::expect(std::unique_ptr<mux_call> call) {

@@ -22,7 +22,7 @@ namespace rpc = nuncio::rpc;
 namespace {
 
 asio::awaitable<void> hold(rpc::reader<int>& in, rpc::writer<int>&) {
-  while (co_await in.async_read()) {
+  while (const auto item = co_await in.async_read()) {
   }
 }
 

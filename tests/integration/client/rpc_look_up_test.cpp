@@ -175,7 +175,7 @@ TEST_CASE("rpc: streams go to where calls have found the service") {
     co_await w.remote.call<int>("same", 1);
     auto items = w.remote.server_stream<int>("count", 3);
     int count = 0;
-    while (co_await items.async_read()) ++count;
+    while (const auto item = co_await items.async_read()) ++count;
     CHECK(count == 3);
   });
 }

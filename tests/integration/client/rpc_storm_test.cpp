@@ -72,7 +72,7 @@ class handlers {
   }
   asio::awaitable<int> read(rpc::reader<int>& in) {
     const presence here(*this);
-    while (co_await in.async_read()) {
+    while (const auto item = co_await in.async_read()) {
     }
     co_return 0;
   }
@@ -87,7 +87,7 @@ using time_limit = std::optional<std::chrono::nanoseconds>;
 // Callers of streams, who go on as fast as they can.
 asio::awaitable<void> read_on(rpc::stub by, time_limit limit) {
   auto in = by.server_stream<int>("write", 1, {.timeout = limit});
-  while (co_await in.async_read()) {
+  while (const auto item = co_await in.async_read()) {
   }
 }
 asio::awaitable<void> write_on(rpc::stub by, time_limit limit) {

@@ -344,7 +344,7 @@ TEST_CASE("streams: a classic service's messages are the items, and it takes non
     service.bare(one);
     service.say("f=data,s=3", one);
     CHECK((co_await status_of([](auto from) -> asio::awaitable<void> {
-            while (co_await from.async_read()) {
+            while (const auto item = co_await from.async_read()) {
             }
           }(odd)))
               .code == code::data_loss);

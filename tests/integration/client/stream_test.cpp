@@ -127,7 +127,7 @@ TEST_CASE("streams: items and requests may be anything that has a codec, in any 
           while (const auto each = co_await in.async_read()) co_await out.async_write(*each);
         });
     service.client_stream<int, void>("drop", [](rpc::reader<int>& in) -> asio::awaitable<void> {
-      while (co_await in.async_read()) {
+      while (const auto item = co_await in.async_read()) {
       }
     });
     co_await w.ready();

@@ -334,7 +334,10 @@ class client_call : public writer<Item> {
     reader<kept> from(end);
     auto reply = co_await from.async_read();
     // Success is certain at the end only.
-    while (reply && co_await from.async_read()) {
+    bool has_more = reply.has_value();
+    while (has_more) {
+      const auto next = co_await from.async_read();
+      has_more = next.has_value();
     }
     if (!reply) throw error(code::internal, "the service ended the call without a reply");
     if constexpr (!std::is_void_v<Reply>) co_return *std::move(reply);
