@@ -300,6 +300,7 @@ asio::awaitable<void> driver::move() {
 
 // False if `to` is lost meanwhile.
 asio::awaitable<bool> driver::change(link& from, link& to) {
+  const auto self = shared_from_this();
   is_joined_ = true;
   to.say(book_.join_groups());
   bool is_there = co_await to.answers();
