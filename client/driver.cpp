@@ -125,7 +125,11 @@ void driver::connect(operation done) {
   if (life_ != life::idle) return;
   life_ = life::connecting;
   if (std::exchange(is_running_, true)) return;
-  asio::co_spawn(executor_, run(), [](const std::exception_ptr& failed) {
+  start(run());
+}
+
+void driver::start(asio::awaitable<void> coroutine) {
+  asio::co_spawn(executor_, std::move(coroutine), [](const std::exception_ptr& failed) {
     // Nothing in it throws but for want of memory.
     if (failed) std::rethrow_exception(failed);
   });
@@ -260,9 +264,7 @@ void driver::close(bool detached) {
 void driver::begin_move() {
   if (is_moving_ || !may_move()) return;
   is_moving_ = true;
-  asio::co_spawn(executor_, move(), [](const std::exception_ptr& failed) {
-    if (failed) std::rethrow_exception(failed);
-  });
+  start(move());
 }
 
 bool driver::may_move() const noexcept {
@@ -418,7 +420,8 @@ void driver::on_lost(link& it, bool was_open) {
   if (&it == leaving_) {
     leaving_ = nullptr;
     for (auto& each : inboxes_) each.finish_renewal();
-    return say(book_.return_all());
+    say(book_.return_all());
+    return;
   }
   if (&it != current_) return;
   last_error_ = it.error();

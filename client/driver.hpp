@@ -167,6 +167,7 @@ class driver final : public std::enable_shared_from_this<driver>, private link_u
   enum class life : std::uint8_t { idle, connecting, established, closed };
 
   // The coroutines.
+  void start(boost::asio::awaitable<void> coroutine);
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> something_happens();
   boost::asio::awaitable<void> move();
@@ -199,7 +200,8 @@ class driver final : public std::enable_shared_from_this<driver>, private link_u
   void wake_writer() override;
 
   void learn(const protocol::server_info& info);
-  void say(std::string_view lines);
+  /// Any thread.
+  boost::system::error_code say(std::string_view lines);
   void unsubscribe_later(subscription_book::sid id);
   void finish_drain(subscription_book::sid id);
   void flush(operation done, bool now);

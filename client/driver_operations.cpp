@@ -8,8 +8,6 @@
 #include <boost/asio/error.hpp>
 
 #include <algorithm>
-#include <array>
-#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -104,46 +102,14 @@ class collecting_call final : public mux_call {
   std::size_t bytes_ = 0;
 };
 
-enum byte_kind : std::uint8_t { ordinary = 0, dot = 1, blank = 2 };
-
-constexpr std::array<std::uint8_t, 256> byte_kinds = [] {
-  std::array<std::uint8_t, 256> out{};
-  out['.'] = dot;
-  // What would break the line, or be taken for several words.
-  for (const char each : {' ', '\t', '\r', '\n'}) out[static_cast<unsigned char>(each)] = blank;
-  return out;
-}();
-
-unsigned kind_of(char c) noexcept {
-  return byte_kinds[static_cast<unsigned char>(c)];
-}
-
-bool has_blank(std::string_view text) noexcept {
-  unsigned found = 0;
-  for (const char each : text) found |= kind_of(each);
-  return (found & blank) != 0;
-}
-
-// Tokens without blanks, none of them empty. Every message is checked, so it is one look at each
-// byte without a branch.
-bool can_publish_to(std::string_view subject) noexcept {
-  unsigned wrong = 0;
-  unsigned before = dot;
-  for (const char each : subject) {
-    const auto is = kind_of(each);
-    wrong |= (is & before) | (is & blank);
-    before = is;
-  }
-  return wrong == 0 && before != dot;
-}
-
 }  // namespace
 
 // --- operations
 // ------------------------------------------------------------------------------------
 
 error_code driver::publish(const message_view& m, lasting is) {
-  if (!can_publish_to(m.subject) || has_blank(m.reply)) return errc::bad_subject;
+  if (!protocol::is_publishable(m.subject) || protocol::has_blank(m.reply))
+    return errc::bad_subject;
   const auto size = m.header_block.size() + m.payload.size();
   const auto limit = max_payload_.load(std::memory_order_relaxed);
   if (limit >= 0 && size > static_cast<std::uint64_t>(limit)) return errc::max_payload;
@@ -256,10 +222,11 @@ void driver::remove_inbox(subscription_book::sid id) {
 }
 
 // If there is no connection, the next one begins with what the books say.
-void driver::say(std::string_view lines) {
-  if (lines.empty()) return;
+error_code driver::say(std::string_view lines) {
+  if (lines.empty()) return {};
   const auto put = outbox_.put_control([lines](std::string& out) { out += lines; });
   if (put.wake) wake_writer();
+  return put.error;
 }
 
 void driver::flush(operation done) {
@@ -347,7 +314,8 @@ std::shared_ptr<subscription_state> driver::subscribe(std::string_view subject,
   auto state = std::make_shared<subscription_state>(*this, id, std::string(subject),
                                                     set.limits.value_or(options_.subscriptions),
                                                     std::move(deliver));
-  if (!protocol::is_valid_subscription(subject) || has_blank(subject) || has_blank(set.queue)) {
+  if (!protocol::is_valid_subscription(subject) || protocol::has_blank(subject) ||
+      protocol::has_blank(set.queue)) {
     state->finish(errc::bad_subject);
     return state;
   }
@@ -356,22 +324,18 @@ std::shared_ptr<subscription_state> driver::subscribe(std::string_view subject,
     state->finish(errc::bad_options);
     return state;
   }
-  const auto say = [id, set, subject = std::string(subject)](std::string& out) {
-    protocol::append_sub(out, subject, set.queue, id);
-    if (set.max_messages > 0) protocol::append_unsub(out, id, set.max_messages);
-  };
+  std::string lines;
+  protocol::append_sub(lines, subject, set.queue, id);
+  if (set.max_messages > 0) protocol::append_unsub(lines, id, set.max_messages);
   // The books first: an answer to what is published next must find it there.
   asio::dispatch(executor_, [self = shared_from_this(), state, set] {
     self->add(state, set.queue, set.max_messages);
   });
-  const auto put = outbox_.put_control(say);
-  if (put.wake) wake_writer();
-  if (put.error) {
+  if (say(lines)) {
     // On another thread, a connection may have come meanwhile without hearing of it. A server
     // ignores what it has heard before.
-    asio::dispatch(executor_, [self = shared_from_this(), say] {
-      if (self->outbox_.put_control(say).wake) self->wake_writer();
-    });
+    asio::dispatch(executor_,
+                   [self = shared_from_this(), lines = std::move(lines)] { self->say(lines); });
   }
   return state;
 }

@@ -1,6 +1,8 @@
 #include <nuncio/protocol/subject.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
 namespace nuncio::protocol {
 namespace {
@@ -17,6 +19,28 @@ bool all_tokens(std::string_view subject, Predicate holds) noexcept {
   return true;
 }
 
+enum flaw : std::uint8_t { empty_token = 1, blank = 2 };
+
+// A dot is half of an empty token.
+constexpr std::array<std::uint8_t, 256> byte_flaws = [] {
+  std::array<std::uint8_t, 256> out{};
+  out['.'] = empty_token;
+  for (const char each : {' ', '\t', '\r', '\n'}) out[static_cast<unsigned char>(each)] = blank;
+  return out;
+}();
+
+// Clients ask for every message, so it is one look at each byte, without a branch.
+unsigned flaws_of(std::string_view subject) noexcept {
+  unsigned found = 0;
+  unsigned before = empty_token;
+  for (const char each : subject) {
+    const unsigned is = byte_flaws[static_cast<unsigned char>(each)];
+    found |= (is & before) | (is & blank);
+    before = is;
+  }
+  return found | (before & empty_token);
+}
+
 }  // namespace
 
 std::string_view first_token(std::string_view subject) noexcept {
@@ -28,7 +52,15 @@ bool is_literal(std::string_view subject) noexcept {
 }
 
 bool has_only_full_tokens(std::string_view subject) noexcept {
-  return all_tokens(subject, [](std::string_view token) { return !token.empty(); });
+  return (flaws_of(subject) & empty_token) == 0;
+}
+
+bool has_blank(std::string_view text) noexcept {
+  return (flaws_of(text) & blank) != 0;
+}
+
+bool is_publishable(std::string_view subject) noexcept {
+  return flaws_of(subject) == 0;
 }
 
 bool is_valid_subscription(std::string_view subject) noexcept {

@@ -62,6 +62,27 @@ TEST_CASE("subject: what may be subscribed to, and what a pedantic server lets p
   CHECK_FALSE(has_only_full_tokens(""));
 }
 
+TEST_CASE("subject: what a client publishes to has full tokens and no blanks") {
+  for (const auto* const good : {"foo", "foo.bar", "a.b.c", "foo.*", ">", "$SYS.x"}) {
+    CAPTURE(good);
+    CHECK(is_publishable(good));
+    CHECK(has_only_full_tokens(good));
+    CHECK_FALSE(has_blank(good));
+  }
+  for (const auto* const gap : {"", ".", "..", ".foo", "foo.", "foo..bar"}) {
+    CAPTURE(gap);
+    CHECK_FALSE(is_publishable(gap));
+    CHECK_FALSE(has_only_full_tokens(gap));
+    CHECK_FALSE(has_blank(gap));
+  }
+  for (const auto* const words : {"foo bar", " foo", "foo\t", "foo\r", "foo.\n.bar", "a.  .b"}) {
+    CAPTURE(words);
+    CHECK_FALSE(is_publishable(words));
+    CHECK(has_only_full_tokens(words));
+    CHECK(has_blank(words));
+  }
+}
+
 TEST_CASE("subject: * is one token, > one or more at the end, never none") {
   for (const auto& [subject, pattern] : std::vector<pair>{{"foo", "foo"},
                                                           {"foo.bar", "foo.*"},

@@ -18,6 +18,12 @@ namespace nuncio::protocol {
 /// True if every token is non-empty. A message published to any other subject reaches nobody.
 [[nodiscard]] bool has_only_full_tokens(std::string_view subject) noexcept;
 
+/// True if there is a space, tab, CR or LF in it, which would end a word or a line of the protocol.
+[[nodiscard]] bool has_blank(std::string_view text) noexcept;
+
+/// True if every token is non-empty and without a blank: what a client may put into PUB.
+[[nodiscard]] bool is_publishable(std::string_view subject) noexcept;
+
 /// True if `subject` may be subscribed to: no empty token, and nothing after `>`.
 [[nodiscard]] bool is_valid_subscription(std::string_view subject) noexcept;
 
