@@ -11,6 +11,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <tuple>
@@ -37,6 +38,22 @@ inline void run(const std::function<asio::awaitable<void>()>& body) {
   context.run_for(std::chrono::seconds(30));
   if (failed) std::rethrow_exception(failed);
   REQUIRE(is_done);
+}
+
+/// Runs `body(each)` of all of them at once, on one thread, to their ends; for so long at most.
+template <class All, class Body>
+void run_together(asio::io_context& context, All& all, Body body, std::chrono::minutes limit) {
+  std::size_t done = 0;
+  for (auto& each : all) {
+    asio::co_spawn(
+        context, [&each, body] { return body(each); },
+        [&](const std::exception_ptr& failed) {
+          CHECK_FALSE(failed);
+          if (++done == all.size()) context.stop();
+        });
+  }
+  context.run_for(limit);
+  CHECK(done == all.size());
 }
 
 /// The error alone of an operation that gives no value.

@@ -43,12 +43,6 @@ void spawn(const asio::any_io_executor& executor, std::function<asio::awaitable<
   });
 }
 
-asio::awaitable<void> rest(std::chrono::milliseconds time) {
-  asio::steady_timer timer(co_await asio::this_coro::executor);
-  timer.expires_after(time);
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
 /// Connections of the first server that note what happens to them.
 struct clients {
   clients(const asio::any_io_executor& executor, cluster& servers, int count) {
@@ -91,7 +85,7 @@ TEST_CASE("moving: calls and streams lose nothing when their server leaves a clu
       auto& service = *instances.emplace_back(std::make_unique<rpc::service>(*w.all[i], calc()));
       service.endpoint<sum_request, int>("add",
                                          [](sum_request r, rpc::context&) -> asio::awaitable<int> {
-                                           co_await rest(2ms);
+                                           co_await pause(2ms);
                                            co_return r.a + r.b;
                                          });
       service.bidi_stream<int, int>(
@@ -122,7 +116,7 @@ TEST_CASE("moving: calls and streams lose nothing when their server leaves a clu
         const auto back = co_await chat.async_read();
         CHECK(back == i);
         ++echoed;
-        co_await rest(1ms);
+        co_await pause(1ms);
       }
       chat.close();
       const auto last = co_await chat.async_read();
@@ -170,20 +164,20 @@ TEST_CASE("moving: a group gets each message once, a plain subscription none twi
       plain.clear();
       publisher.publish("n", "-1");
       co_await publisher.async_flush(asio::use_awaitable);
-      co_await rest(1ms);
+      co_await pause(1ms);
     }
     bool is_over = false;
     spawn(executor, [&]() -> asio::awaitable<void> {
       while (!is_over) {
         for (int i = 0; i < 10; ++i) publisher.publish("n", std::to_string(sent++));
-        co_await rest(1ms);
+        co_await pause(1ms);
       }
     });
-    co_await rest(20ms);
+    co_await pause(20ms);
     co_await w.move(servers.first);
-    co_await rest(20ms);
+    co_await pause(20ms);
     is_over = true;
-    co_await rest(5ms);
+    co_await pause(5ms);
     const auto count = static_cast<std::size_t>(sent);
     co_await until([&] { return grouped.count(sent - 1) == 1 && plain.count(sent - 1) == 1; });
     for (int i = 0; i < sent; ++i) {

@@ -113,18 +113,8 @@ struct plan {
 std::vector<std::pair<std::size_t, std::size_t>> travel_by(std::span<const plan> plans) {
   asio::io_context context(1);
   std::deque<travel> all;
-  std::size_t done = 0;
-  for (const auto& each : plans) {
-    auto& it = all.emplace_back(context.get_executor(), each.which, each.what);
-    asio::co_spawn(
-        context, [&it] { return it.go(); },
-        [&](const std::exception_ptr& failed) {
-          CHECK_FALSE(failed);
-          if (++done == plans.size()) context.stop();
-        });
-  }
-  context.run_for(5min);
-  CHECK(done == plans.size());
+  for (const auto& each : plans) all.emplace_back(context.get_executor(), each.which, each.what);
+  run_together(context, all, [](travel& it) { return it.go(); }, 5min);
   for (std::size_t i = 0; i < all.size(); ++i) {
     CAPTURE(plans[i].which);
     CAPTURE(static_cast<int>(plans[i].what.what));

@@ -191,19 +191,9 @@ struct sizes {
 sizes converse(std::span<const fault> faults) {
   asio::io_context context(1);
   std::deque<conversation> all;
-  std::size_t done = 0;
-  for (const auto& each : faults) {
-    auto& it = all.emplace_back(context.get_executor(), each);
-    asio::co_spawn(
-        context, [&it] { return it.hold(); },
-        [&](const std::exception_ptr& failed) {
-          CHECK_FALSE(failed);
-          if (++done == faults.size()) context.stop();
-        });
-  }
+  for (const auto& each : faults) all.emplace_back(context.get_executor(), each);
   // Time enough for the slowest machine: where it passes, something hangs.
-  context.run_for(10min);
-  CHECK(done == faults.size());
+  run_together(context, all, [](conversation& it) { return it.hold(); }, 10min);
   for (const auto& it : all) {
     CAPTURE(static_cast<int>(it.trouble.what));
     CAPTURE(static_cast<int>(it.trouble.direction));
