@@ -200,8 +200,8 @@ class driver final : public std::enable_shared_from_this<driver>, private link_u
   void wake_writer() override;
 
   void learn(const protocol::server_info& info);
-  /// Any thread.
-  boost::system::error_code say(std::string_view lines);
+  /// False if there is no connection: the next one begins with what the books say. Any thread.
+  bool say(std::string_view lines);
   void unsubscribe_later(subscription_book::sid id);
   void finish_drain(subscription_book::sid id);
   void flush(operation done, bool now);

@@ -108,8 +108,9 @@ class collecting_call final : public mux_call {
 // ------------------------------------------------------------------------------------
 
 error_code driver::publish(const message_view& m, lasting is) {
-  if (!protocol::is_publishable(m.subject) || protocol::has_blank(m.reply))
+  if (!protocol::is_publishable(m.subject) || protocol::has_blank(m.reply)) {
     return errc::bad_subject;
+  }
   const auto size = m.header_block.size() + m.payload.size();
   const auto limit = max_payload_.load(std::memory_order_relaxed);
   if (limit >= 0 && size > static_cast<std::uint64_t>(limit)) return errc::max_payload;
@@ -221,12 +222,11 @@ void driver::remove_inbox(subscription_book::sid id) {
   if (book_.remove(id)) unsubscribe_later(id);
 }
 
-// If there is no connection, the next one begins with what the books say.
-error_code driver::say(std::string_view lines) {
-  if (lines.empty()) return {};
+bool driver::say(std::string_view lines) {
+  if (lines.empty()) return true;
   const auto put = outbox_.put_control([lines](std::string& out) { out += lines; });
   if (put.wake) wake_writer();
-  return put.error;
+  return !put.error;
 }
 
 void driver::flush(operation done) {
@@ -331,7 +331,7 @@ std::shared_ptr<subscription_state> driver::subscribe(std::string_view subject,
   asio::dispatch(executor_, [self = shared_from_this(), state, set] {
     self->add(state, set.queue, set.max_messages);
   });
-  if (say(lines)) {
+  if (!say(lines)) {
     // On another thread, a connection may have come meanwhile without hearing of it. A server
     // ignores what it has heard before.
     asio::dispatch(executor_,
