@@ -43,7 +43,7 @@ class stream_core : public stream_machine::actions,
   [[nodiscard]] content_type item_type() const noexcept { return type_in_; }
   void pop();
   [[nodiscard]] virtual status refuse(const status& why) = 0;
-  [[nodiscard]] const status& ended() const noexcept { return ended_; }
+  [[nodiscard]] const status& ended() const noexcept;
   /// What the other end said at the beginning, and at the end.
   [[nodiscard]] const metadata& first_headers() const noexcept { return headers_; }
   [[nodiscard]] const metadata& trailers() const noexcept { return trailers_; }
@@ -123,8 +123,8 @@ class stream_core : public stream_machine::actions,
   std::uint64_t granted_bytes_;
   stream_machine machine_;
   item_queue items_;
-  status ended_;
-  status refused_;
+  std::unique_ptr<const status> failure_;  // how it ended, unless well
+  boost::system::error_code refused_;      // why the last item was
   metadata headers_;
   metadata trailers_;
   std::optional<waiting> reading_;

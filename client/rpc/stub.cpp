@@ -119,7 +119,7 @@ status stub::send_now(detail::request what) const {
                   .attempts = 1});
   if (auto why = begin_call(watching, view)) return *std::move(why);
   const auto text = compose(core_->prefix, what);
-  auto block = text.block(deadline, now);
+  auto block = text.block({}, deadline, now);
   const auto error = core_->home->publish(
       {.subject = text.subject, .header_block = block.finish(), .payload = text.payload});
   auto how = error ? status_of(error, *core_->home) : status();

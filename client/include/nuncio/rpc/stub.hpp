@@ -28,6 +28,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace nuncio::rpc {
 
@@ -105,27 +106,35 @@ class typed_call final : public pending_call {
   typed_call(Handler done, const boost::asio::any_io_executor& executor)
       : work_(boost::asio::get_associated_executor(done, executor)), done_(std::move(done)) {}
 
-  void set(status failure) override { result_ = std::move(failure); }
+  void set(status failure) override { failure_ = std::make_unique<status>(std::move(failure)); }
   void set(std::string_view payload, content_type type) override {
     auto reply = codec_of<Reply>::decode(payload, type);
     if (!reply) {
-      result_ = status(code::internal, "the reply can't be read: " + reply.error().text);
+      set(status(code::internal, "the reply can't be read: " + reply.error().text));
     } else if constexpr (std::is_void_v<Reply>) {
-      result_ = result<void>();
+      reply_.emplace();
     } else {
-      result_ = *std::move(reply);
+      reply_.emplace(*std::move(reply));
     }
   }
-  [[nodiscard]] status failure() const override { return result_.error(); }
+  [[nodiscard]] status failure() const override { return failure_ ? *failure_ : status(); }
   bool fall_back(const fallback& by, const status& why) override {
     const auto* const typed = dynamic_cast<const typed_fallback<Reply>*>(&by);
-    if (typed != nullptr) result_ = (*typed)(why);
-    return typed != nullptr;
+    if (typed == nullptr) return false;
+    auto out = (*typed)(why);
+    if (!out) {
+      set(std::move(out).error());
+    } else if constexpr (std::is_void_v<Reply>) {
+      reply_.emplace();
+    } else {
+      reply_.emplace(*std::move(out));
+    }
+    return true;
   }
   void complete() override {
     if (auto held = slot(); held.is_connected()) held.clear();
     const auto executor = work_.get_executor();
-    boost::asio::dispatch(executor, [done = std::move(done_), out = std::move(result_)]() mutable {
+    boost::asio::dispatch(executor, [done = std::move(done_), out = take()]() mutable {
       std::move(done)(std::move(out));
     });
     work_.reset();
@@ -135,11 +144,22 @@ class typed_call final : public pending_call {
   }
 
  private:
+  [[nodiscard]] result<Reply> take() {
+    if (failure_) return std::move(*failure_);
+    if constexpr (std::is_void_v<Reply>) {
+      return {};
+    } else {
+      return *std::move(reply_);
+    }
+  }
+
   boost::asio::executor_work_guard<
       boost::asio::associated_executor_t<Handler, boost::asio::any_io_executor>>
       work_;
   Handler done_;
-  result<Reply> result_ = status();
+  // Most calls only wait, and few fail: a result would take up room for a whole status.
+  std::optional<std::conditional_t<std::is_void_v<Reply>, std::monostate, Reply>> reply_;
+  std::unique_ptr<status> failure_;
 };
 
 }  // namespace detail
