@@ -201,7 +201,9 @@ error_code stream_core::put(std::string_view header_block,
   const message_view m{
       .subject = peer(), .reply = reply, .header_block = header_block, .payload = payload};
   if (queued_ == 0) {
-    const auto error = driver_->publish(m, client::driver::lasting::no);
+    constexpr auto is = client::driver::lasting::no;
+    const auto error = is_peer_checked_ ? driver_->publish_again(m, is) : driver_->publish(m, is);
+    is_peer_checked_ = is_peer_checked_ || !error;
     if (error != client::errc::buffer_full) return error;
   }
   ++queued_;

@@ -73,7 +73,7 @@ class stream_core : public stream_machine::actions,
   [[nodiscard]] client::driver& driver() const noexcept { return *driver_; }
   [[nodiscard]] stream_machine& machine() noexcept { return machine_; }
   [[nodiscard]] const stream_machine& machine() const noexcept { return machine_; }
-  /// Where frames go; empty as long as that isn't known.
+  /// Where frames go; empty as long as that isn't known, and the same ever after.
   [[nodiscard]] virtual const std::string& peer() const noexcept = 0;
   /// The subject that goes with a frame as its reply.
   [[nodiscard]] virtual std::string reply_of(rpc_frame frame) const = 0;
@@ -131,6 +131,7 @@ class stream_core : public stream_machine::actions,
   std::optional<waiting> writing_;
   std::uint64_t operations_ = 0;
   std::size_t queued_ = 0;  // messages that wait for room in the connection
+  bool is_peer_checked_ = false;
   content_type type_in_;
   const content_type type_out_;
 };
