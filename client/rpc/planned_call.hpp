@@ -37,7 +37,7 @@ class planned_call final : public client::finished_call, public moved_call {
   planned_call& operator=(const planned_call&) = delete;
   ~planned_call() override;
 
-  void complete() override { done_->complete(); }
+  void complete() override { detail::pending_call::complete(std::move(done_)); }
   /// The user doesn't want it any more.
   void cancel() override;
 
