@@ -136,6 +136,8 @@ class driver final : public std::enable_shared_from_this<driver>, private link_u
 
   /// Any thread.
   boost::system::error_code publish(const message_view& m, lasting is = lasting::yes);
+  /// The same for subjects that have been looked at before.
+  boost::system::error_code publish_again(const message_view& m, lasting is);
   /// Any thread. `id` is new; SUB is on its way before anything that is published afterwards.
   std::shared_ptr<subscription_state> subscribe(std::string_view subject,
                                                 const subscribe_options& set,

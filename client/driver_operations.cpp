@@ -111,6 +111,10 @@ error_code driver::publish(const message_view& m, lasting is) {
   if (!protocol::is_publishable(m.subject) || protocol::has_blank(m.reply)) {
     return errc::bad_subject;
   }
+  return publish_again(m, is);
+}
+
+error_code driver::publish_again(const message_view& m, lasting is) {
   const auto size = m.header_block.size() + m.payload.size();
   const auto limit = max_payload_.load(std::memory_order_relaxed);
   if (limit >= 0 && size > static_cast<std::uint64_t>(limit)) return errc::max_payload;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 namespace nuncio::protocol {
 namespace {
@@ -53,23 +54,27 @@ std::string_view unquote(std::string_view text) {
   return text;
 }
 
-struct fields {
-  std::array<std::string_view, 5> at;
-  std::size_t count = 0;
-};
+/// The fields of a line, one after the other.
+class field_reader {
+ public:
+  // Looking for one byte is the library's, which looks at many at once.
+  explicit field_reader(std::string_view line) noexcept
+      : rest_(trim(line)), has_tabs_(rest_.find('\t') != std::string_view::npos) {}
 
-/// Cuts at runs of blanks; nothing if there are more fields than any operation has.
-std::optional<fields> cut(std::string_view line) {
-  fields out;
-  for (line = trim(line); !line.empty(); line = trim(line)) {
-    if (out.count == out.at.size()) return std::nullopt;
-    const auto* end = std::find_if(line.begin(), line.end(), is_blank);
-    const auto size = static_cast<std::size_t>(end - line.begin());
-    out.at[out.count++] = line.substr(0, size);
-    line.remove_prefix(size);
+  /// The next one; empty behind the last.
+  std::string_view next() noexcept {
+    const auto end = has_tabs_ ? rest_.find_first_of(" \t") : rest_.find(' ');
+    const auto out = rest_.substr(0, end);
+    rest_.remove_prefix(out.size());
+    while (!rest_.empty() && is_blank(rest_.front())) rest_.remove_prefix(1);
+    return out;
   }
-  return out;
-}
+  [[nodiscard]] bool is_at_end() const noexcept { return rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool has_tabs_;
+};
 
 std::optional<std::size_t> to_size(std::string_view text) {
   if (text.empty() || text.size() > max_size_digits) return std::nullopt;
@@ -185,7 +190,6 @@ server_event message_parser::fail(std::string_view why) {
 }
 
 void message_parser::parse_one(std::string_view bytes, server_event& out, std::size_t& used) {
-  out = {};
   if (bytes.empty()) return;
   const auto line_end = bytes.substr(0, limits_.max_line).find('\n');
   if (line_end == std::string_view::npos) {
@@ -217,15 +221,22 @@ void message_parser::parse_message(std::string_view line,
                                    bool has_header,
                                    server_event& out,
                                    std::size_t& used) {
-  const auto cut_line = cut(line);
-  const std::size_t sizes = has_header ? 2 : 1;
-  if (!cut_line || cut_line->count < 2 + sizes || cut_line->count > 3 + sizes) {
+  field_reader fields(line);
+  const auto subject = fields.next();
+  const auto sid = fields.next();
+  auto reply = fields.next();
+  auto header_size = has_header ? fields.next() : std::string_view{};
+  auto total_size = fields.next();
+  if (total_size.empty()) {
+    total_size = has_header ? std::exchange(header_size, reply) : reply;
+    reply = {};
+  }
+  if (total_size.empty() || !fields.is_at_end()) {
     out = malformed("a message line has a wrong number of fields");
     return;
   }
-  const auto& field = cut_line->at;
-  const auto total = to_size(field[cut_line->count - 1]);
-  const auto header = has_header ? to_size(field[cut_line->count - 2]) : std::size_t{0};
+  const auto total = to_size(total_size);
+  const auto header = has_header ? to_size(header_size) : std::size_t{0};
   if (!total || !header || *header > *total) {
     out = malformed("a message line has a bad size");
     return;
@@ -245,9 +256,9 @@ void message_parser::parse_message(std::string_view line,
   }
   const auto body = bytes.substr(used, *total);
   out.what = kind::message;
-  out.message.subject = field[0];
-  out.message.sid = field[1];
-  if (cut_line->count == 3 + sizes) out.message.reply = field[2];
+  out.message.subject = subject;
+  out.message.sid = sid;
+  out.message.reply = reply;
   out.message.header_block = body.substr(0, *header);
   out.message.payload = body.substr(*header);
   used = whole;

@@ -67,9 +67,6 @@ void called_stream::start(written&& what, std::optional<time> deadline) {
   if (home.is_closed()) return on_failure(client::errc::closed);
   const auto kept = std::static_pointer_cast<called_stream>(shared_from_this());
   which_ = home.expect(std::make_unique<stream_entry>(kept, machine().next_time()));
-  const auto line = machine().opening();
-  what.line.frame = line.frame;
-  what.line.window = line.window;
   unsent opening{std::move(what), deadline};
   if (home.is_open()) return write(opening);
   unsent_ = std::make_unique<unsent>(std::move(opening));
@@ -82,7 +79,7 @@ void called_stream::on_opened() {
 }
 
 void called_stream::write(const unsent& opening) {
-  auto block = opening.what.block(opening.deadline, driver().now());
+  auto block = opening.what.block(machine().opening(), opening.deadline, driver().now());
   const auto reply = driver().calls().reply_subject(which_.value_or(0));
   const auto error = driver().publish({.subject = opening.what.subject,
                                        .reply = reply,

@@ -61,10 +61,13 @@ planned_call::planned_call(std::shared_ptr<stub_core> core,
 
 planned_call::~planned_call() = default;
 
-protocol::rpc_block planned_call::block(std::uint32_t number, time deadline, time now) {
-  what_.line.attempt = number;
-  if (has_drawn_id_) what_.line.call_id = {drawn_id_.data(), drawn_id_.size()};
-  return what_.block(deadline, now);
+protocol::rpc_block planned_call::block(std::uint32_t number, time deadline, time now) const {
+  protocol::rpc_line line;
+  line.takes_accept = !is_one_way_;
+  line.is_one_way = is_one_way_;
+  line.attempt = number;
+  if (has_drawn_id_) line.call_id = {drawn_id_.data(), drawn_id_.size()};
+  return what_.block(line, deadline, now);
 }
 
 call_facts planned_call::facts() const {
@@ -91,8 +94,6 @@ void planned_call::begin(detail::request&& what, time now) {
   what_ = compose(core_->prefix, what);
   endpoint_ = std::move(what.endpoint);
   headers_ = std::move(what.headers);
-  what_.line.takes_accept = !is_one_way_;
-  what_.line.is_one_way = is_one_way_;
   if (plan_.is_idempotent() && what_.call_id.empty()) {
     drawn_id_ = draw_id(core_->random);
     has_drawn_id_ = true;

@@ -37,7 +37,7 @@ class planned_call final : public client::finished_call, public moved_call {
   planned_call& operator=(const planned_call&) = delete;
   ~planned_call() override;
 
-  void complete() override { done_->complete(); }
+  void complete() override { detail::pending_call::complete(std::move(done_)); }
   /// The user doesn't want it any more.
   void cancel() override;
 
@@ -48,7 +48,7 @@ class planned_call final : public client::finished_call, public moved_call {
   [[nodiscard]] bool is_one_way() const noexcept { return is_one_way_; }
   [[nodiscard]] const std::string& subject() const noexcept { return what_.subject; }
   [[nodiscard]] const std::string& payload() const noexcept { return what_.payload; }
-  [[nodiscard]] protocol::rpc_block block(std::uint32_t number, time deadline, time now);
+  [[nodiscard]] protocol::rpc_block block(std::uint32_t number, time deadline, time now) const;
   /// The time of one that hasn't begun has come.
   std::optional<time> on_due(attempt& which, time now);
   /// There is something new to be known of where to send one that hasn't begun.

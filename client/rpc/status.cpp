@@ -2,6 +2,12 @@
 
 namespace nuncio::rpc {
 
+status::status(const status& other) = default;
+status::status(status&& other) noexcept = default;
+status& status::operator=(const status& other) = default;
+status& status::operator=(status&& other) noexcept = default;
+status::~status() = default;
+
 status::status(rpc::code what, std::string_view why, std::string_view because) {
   code = what;
   text = why;

@@ -126,7 +126,7 @@ void stream_core::deliver(std::string_view item) {
 }
 
 void stream_core::on_over(status how, bool keeps_items) {
-  ended_ = std::move(how);
+  if (!how.is_ok()) failure_ = std::make_unique<const status>(std::move(how));
   if (!keeps_items) items_.clear();
   runtime_.windows().give_back(std::exchange(granted_bytes_, 0));
   if (bound_call::is_linked()) bound_call::unlink();
@@ -138,7 +138,7 @@ void stream_core::on_over(status how, bool keeps_items) {
     place->reset();
     done.post(driver_->get_executor(), {});
   }
-  on_ended(ended_);
+  on_ended(ended());
 }
 
 std::uint64_t stream_core::window_bytes(std::uint64_t) {
@@ -150,8 +150,13 @@ std::uint64_t stream_core::window_bytes(std::uint64_t) {
 
 stream_core::news stream_core::look() const noexcept {
   if (!items_.empty()) return news::item;
-  if (machine_.is_over()) return ended_.is_ok() ? news::end : news::failure;
+  if (machine_.is_over()) return failure_ ? news::failure : news::end;
   return machine_.is_peer_closed() ? news::end : news::none;
+}
+
+const status& stream_core::ended() const noexcept {
+  static const status well;
+  return failure_ ? *failure_ : well;
 }
 
 void stream_core::pop() {
@@ -165,28 +170,27 @@ stream_core::sent stream_core::send(std::string_view payload, content_type type)
   if (machine_.is_over() || machine_.is_closed()) return sent::refused;
   if (!can_write()) return sent::full;
   const auto line = machine_.line_for(payload.size());
-  error_code error;
   // Otherwise it is what the opening said.
   const bool names_type = machine_.sent().frames == 0 && type != type_out_;
   if (line || names_type) {
     auto block = line ? protocol::rpc_block(*line) : protocol::rpc_block();
     if (names_type) block.add("Content-Type", to_string(type));
-    error = put(block.finish(), payload);
+    refused_ = put(block.finish(), payload);
   } else {
-    error = put({}, payload);
+    refused_ = put({}, payload);
   }
-  if (error) {
-    refused_ = status_of(error, *driver_);
-    refused_.surely_not_run = false;
-    return sent::refused;
-  }
+  if (refused_) return sent::refused;
   machine_.note_sent(payload.size(), line.has_value(), driver_->about_now());
   return sent::done;
 }
 
 status stream_core::why_refused() const {
-  if (!refused_.is_ok()) return refused_;
-  if (machine_.is_over() && !ended_.is_ok()) return ended_;
+  if (refused_) {
+    auto out = status_of(refused_, *driver_);
+    out.surely_not_run = false;
+    return out;
+  }
+  if (failure_) return *failure_;
   return {code::failed_precondition, machine_.is_over() ? "the other end has ended the stream"
                                                         : "the stream was closed for writing"};
 }
@@ -197,7 +201,9 @@ error_code stream_core::put(std::string_view header_block,
   const message_view m{
       .subject = peer(), .reply = reply, .header_block = header_block, .payload = payload};
   if (queued_ == 0) {
-    const auto error = driver_->publish(m, client::driver::lasting::no);
+    constexpr auto is = client::driver::lasting::no;
+    const auto error = is_peer_checked_ ? driver_->publish_again(m, is) : driver_->publish(m, is);
+    is_peer_checked_ = is_peer_checked_ || !error;
     if (error != client::errc::buffer_full) return error;
   }
   ++queued_;

@@ -43,7 +43,7 @@ class stream_core : public stream_machine::actions,
   [[nodiscard]] content_type item_type() const noexcept { return type_in_; }
   void pop();
   [[nodiscard]] virtual status refuse(const status& why) = 0;
-  [[nodiscard]] const status& ended() const noexcept { return ended_; }
+  [[nodiscard]] const status& ended() const noexcept;
   /// What the other end said at the beginning, and at the end.
   [[nodiscard]] const metadata& first_headers() const noexcept { return headers_; }
   [[nodiscard]] const metadata& trailers() const noexcept { return trailers_; }
@@ -73,7 +73,7 @@ class stream_core : public stream_machine::actions,
   [[nodiscard]] client::driver& driver() const noexcept { return *driver_; }
   [[nodiscard]] stream_machine& machine() noexcept { return machine_; }
   [[nodiscard]] const stream_machine& machine() const noexcept { return machine_; }
-  /// Where frames go; empty as long as that isn't known.
+  /// Where frames go; empty as long as that isn't known, and the same ever after.
   [[nodiscard]] virtual const std::string& peer() const noexcept = 0;
   /// The subject that goes with a frame as its reply.
   [[nodiscard]] virtual std::string reply_of(rpc_frame frame) const = 0;
@@ -123,14 +123,15 @@ class stream_core : public stream_machine::actions,
   std::uint64_t granted_bytes_;
   stream_machine machine_;
   item_queue items_;
-  status ended_;
-  status refused_;
+  std::unique_ptr<const status> failure_;  // how it ended, unless well
+  boost::system::error_code refused_;      // why the last item was
   metadata headers_;
   metadata trailers_;
   std::optional<waiting> reading_;
   std::optional<waiting> writing_;
   std::uint64_t operations_ = 0;
   std::size_t queued_ = 0;  // messages that wait for room in the connection
+  bool is_peer_checked_ = false;
   content_type type_in_;
   const content_type type_out_;
 };

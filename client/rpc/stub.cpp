@@ -7,6 +7,8 @@
 #include <nuncio/rpc/stub.hpp>
 
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/prefer.hpp>
 
 #include <algorithm>
 #include <span>
@@ -60,6 +62,22 @@ circuit_breaker* stub_core::circuit_of(const std::string& endpoint) {
   if (circuits_.size() >= max_circuits) return nullptr;
   return &circuits_.try_emplace(endpoint, *options.circuit_breaker).first->second;
 }
+
+namespace detail {
+
+pending_call::pending_call(asio::any_completion_executor executor)
+    : executor_(asio::prefer(std::move(executor), asio::execution::outstanding_work.tracked)) {}
+
+void pending_call::complete(std::unique_ptr<pending_call> it) {
+  if (auto held = it->slot(); held.is_connected()) held.clear();
+  const auto executor = std::exchange(it->executor_, {});
+  asio::dispatch(executor, [it = std::move(it)]() mutable {
+    auto& self = *it;
+    self.tell(std::move(it));
+  });
+}
+
+}  // namespace detail
 
 stub::stub(client::connection& connection, std::string service, const stub_options& set)
     : core_(std::make_shared<stub_core>(driver_of(connection), std::move(service), set)) {}
@@ -119,7 +137,7 @@ status stub::send_now(detail::request what) const {
                   .attempts = 1});
   if (auto why = begin_call(watching, view)) return *std::move(why);
   const auto text = compose(core_->prefix, what);
-  auto block = text.block(deadline, now);
+  auto block = text.block({}, deadline, now);
   const auto error = core_->home->publish(
       {.subject = text.subject, .header_block = block.finish(), .payload = text.payload});
   auto how = error ? status_of(error, *core_->home) : status();

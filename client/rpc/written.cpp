@@ -6,16 +6,18 @@
 
 namespace nuncio::rpc {
 
-protocol::rpc_block written::block(std::optional<std::chrono::steady_clock::time_point> deadline,
+protocol::rpc_block written::block(protocol::rpc_line line,
+                                   std::optional<std::chrono::steady_clock::time_point> deadline,
                                    std::chrono::steady_clock::time_point now) const {
-  auto full = line;
-  if (!call_id.empty()) full.call_id = call_id;
-  full.hash_key = hash_key;
+  line.priority = priority;
+  line.is_idempotent = is_idempotent;
+  if (!call_id.empty()) line.call_id = call_id;
+  line.hash_key = hash_key;
   if (deadline) {
     const auto left = std::chrono::duration_cast<std::chrono::microseconds>(*deadline - now);
-    full.timeout_us = static_cast<std::uint64_t>(std::max<std::int64_t>(left.count(), 1));
+    line.timeout_us = static_cast<std::uint64_t>(std::max<std::int64_t>(left.count(), 1));
   }
-  protocol::rpc_block out(full);
+  protocol::rpc_block out(line);
   out.add_lines(lines);
   return out;
 }
@@ -27,8 +29,8 @@ written compose(std::string_view prefix, detail::request& from) {
   out.subject += '.';
   out.subject += from.endpoint;
   out.payload = std::move(from.payload);
-  out.line.is_idempotent = from.is_idempotent;
-  out.line.priority = from.priority;
+  out.is_idempotent = from.is_idempotent;
+  out.priority = from.priority;
   out.call_id = protocol::to_rpc_value(from.id);
   out.hash_key = protocol::to_rpc_value(from.key);
   protocol::rpc_block lines;

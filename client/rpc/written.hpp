@@ -4,6 +4,7 @@
 #include <nuncio/rpc/stub.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,13 +15,16 @@ namespace nuncio::rpc {
 struct written {
   std::string subject;
   std::string payload;
-  std::string lines;        // of headers
-  protocol::rpc_line line;  // the texts below count before its own
+  std::string lines;  // of headers
   std::string call_id;
   std::string hash_key;
+  std::uint8_t priority = 1;
+  bool is_idempotent = false;
 
-  /// The header block, with the time that is left; without a deadline it says none.
+  /// The header block: what `line` says and what is known here, with the time that is left; without
+  /// a deadline it says none.
   [[nodiscard]] protocol::rpc_block block(
+      protocol::rpc_line line,
       std::optional<std::chrono::steady_clock::time_point> deadline,
       std::chrono::steady_clock::time_point now) const;
 };

@@ -45,6 +45,8 @@ TEST_CASE("rpc: handlers of every form answer") {
     service.endpoint<sum_request, int>("add_now", [](sum_request r) { return r.a + r.b; });
     service.endpoint<sum_request, long>("add_wide", [](const sum_request& r) { return r.a + r.b; });
     service.endpoint<rpc::nothing, std::string>("hello", [] { return std::string("hello"); });
+    service.endpoint<void, std::string>(
+        "subject", [](const rpc::context& about) { return std::string(about.subject()); });
     int noted = 0;
     service.endpoint<int, void>("note", [&](int n) -> asio::awaitable<void> {
       co_await pause(1ms);
@@ -57,6 +59,7 @@ TEST_CASE("rpc: handlers of every form answer") {
     CHECK(co_await w.remote.call<int>("add_now", two_and_three) == 5);
     CHECK(co_await w.remote.call<long>("add_wide", two_and_three) == 5);
     CHECK(co_await w.remote.call<std::string>("hello", rpc::nothing{}) == "hello");
+    CHECK(co_await w.remote.call<std::string>("subject", rpc::nothing{}) == "calc.subject");
     co_await w.remote.call("note", 7);
     CHECK(noted == 7);
     const person ada{"Ada", {1, 2, 3}};

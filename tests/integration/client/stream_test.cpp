@@ -126,6 +126,10 @@ TEST_CASE("streams: items and requests may be anything that has a codec, in any 
         [](rpc::reader<rpc::bytes>& in, rpc::writer<rpc::bytes>& out) -> asio::awaitable<void> {
           while (const auto each = co_await in.async_read()) co_await out.async_write(*each);
         });
+    service.server_stream<void, int>("two", [](rpc::writer<int>& out) -> asio::awaitable<void> {
+      co_await out.async_write(1);
+      co_await out.async_write(2);
+    });
     service.client_stream<int, void>("drop", [](rpc::reader<int>& in) -> asio::awaitable<void> {
       while (const auto item = co_await in.async_read()) {
       }
@@ -148,6 +152,8 @@ TEST_CASE("streams: items and requests may be anything that has a codec, in any 
     CHECK(co_await raw.async_read() == none);
     CHECK(co_await raw.async_read() == some);
     CHECK_FALSE(co_await raw.async_read());
+    const auto two = co_await all_of(w.remote.server_stream<int>("two", rpc::nothing{}));
+    CHECK(two == std::vector{1, 2});
     auto drop = w.remote.client_stream<int, void>("drop");
     co_await drop.async_write(1);
     co_await drop.async_finish();

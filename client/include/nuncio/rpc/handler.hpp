@@ -59,6 +59,10 @@ struct awaited<boost::asio::awaitable<T, Executor>> {
   static constexpr bool is_awaitable = true;
 };
 
+/// What a handler gets; `void` where the request says nothing.
+template <class T>
+using request_of = std::conditional_t<std::is_void_v<T>, nothing, T>;
+
 /// Calls it with as many arguments as it takes.
 template <class F, class Request>
 decltype(auto) invoke(F& f, Request&& request, context& about) {
@@ -66,9 +70,12 @@ decltype(auto) invoke(F& f, Request&& request, context& about) {
     return f(std::forward<Request>(request), about);
   } else if constexpr (std::invocable<F&, Request&&>) {
     return f(std::forward<Request>(request));
+  } else if constexpr (std::invocable<F&, context&>) {
+    return f(about);
   } else {
     static_assert(std::invocable<F&>,
-                  "a handler is called with (request, rpc::context&), (request) or ()");
+                  "a handler is called with (request, rpc::context&), (request), (rpc::context&) "
+                  "or ()");
     return f();
   }
 }
@@ -148,9 +155,10 @@ auto invoke_stream(F& f, context& about, Arguments&&... arguments) {
   if constexpr (std::invocable<F&, Arguments&&..., context&>) {
     return f(std::forward<Arguments>(arguments)..., about);
   } else {
-    static_assert(std::invocable<F&, Arguments&&...>,
-                  "a handler of a stream is called with (request, writer&), (reader&) or (reader&, "
-                  "writer&), and rpc::context& behind them if it likes");
+    static_assert(
+        std::invocable<F&, Arguments&&...>,
+        "a handler of a stream is called with (request, writer&), (writer&), (reader&) or "
+        "(reader&, writer&), and rpc::context& behind them if it likes");
     return f(std::forward<Arguments>(arguments)...);
   }
 }
@@ -174,8 +182,16 @@ class server_stream_handler final : public handler {
                                             std::shared_ptr<served_call> call,
                                             Request request) {
     writer<Item> out(call->stream());
-    auto work = invoke_stream(f, *call, std::move(request), out);
+    auto work = begin(f, *call, std::move(request), out);
     co_await std::move(work);
+  }
+  static auto begin(F& f, context& about, Request&& request, writer<Item>& out) {
+    if constexpr (std::invocable<F&, Request&&, writer<Item>&> ||
+                  std::invocable<F&, Request&&, writer<Item>&, context&>) {
+      return invoke_stream(f, about, std::move(request), out);
+    } else {
+      return invoke_stream(f, about, out);
+    }
   }
 
   F f_;

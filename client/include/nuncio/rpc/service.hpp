@@ -84,24 +84,29 @@ class service {
 
   /// Serves unary and one-way calls of `name`.
   ///
-  /// `f` is called with (Request, context&), (Request) or (), and returns Reply or
-  /// asio::awaitable<Reply>. What it throws becomes the caller's status if it is an rpc::error,
-  /// and INTERNAL otherwise.
-  /// Errors:  std::invalid_argument for a name, subject or queue that can't be one.
+  /// `f` is called with (Request, context&), (Request), (context&) or (), and returns Reply or
+  /// asio::awaitable<Reply>; either may be void. What it throws becomes the caller's status if it
+  /// is an rpc::error, and INTERNAL otherwise. Errors:  std::invalid_argument for a name, subject
+  /// or queue that can't be one.
   template <class Request, class Reply, class F>
   void endpoint(std::string_view name, F f, const endpoint_options& set = {}) {
-    add(name, std::make_shared<detail::unary_handler<Request, Reply, F>>(std::move(f)), set,
-        codec_of<Request>::preferred);
+    add(name,
+        std::make_shared<detail::unary_handler<detail::request_of<Request>, Reply, F>>(
+            std::move(f)),
+        set, codec_of<Request>::preferred);
   }
 
   /// Serves streams of items that the service sends. `f` is a coroutine, called with
-  /// (Request, writer<Item>&) and a context& behind them if it takes one; when it returns, the
-  /// stream ends well, and `reply_headers()` are its trailers. What it throws ends it as a unary
-  /// call. Callers that know nothing of streams get the items as messages, the last one empty.
+  /// (Request, writer<Item>&) or (writer<Item>&), and a context& behind them if it takes one; when
+  /// it returns, the stream ends well, and `reply_headers()` are its trailers. What it throws ends
+  /// it as a unary call. Callers that know nothing of streams get the items as messages, the last
+  /// one empty.
   template <class Request, class Item, class F>
   void server_stream(std::string_view name, F f, const endpoint_options& set = {}) {
-    add(name, std::make_shared<detail::server_stream_handler<Request, Item, F>>(std::move(f)), set,
-        codec_of<Request>::preferred, protocol::rpc_frame::server);
+    add(name,
+        std::make_shared<detail::server_stream_handler<detail::request_of<Request>, Item, F>>(
+            std::move(f)),
+        set, codec_of<Request>::preferred, protocol::rpc_frame::server);
   }
   /// Serves streams of items that the service gets, and answers once: (reader<Item>&), returns
   /// asio::awaitable<Reply>. Otherwise as server_stream().

@@ -9,13 +9,12 @@
 #include <nuncio/rpc/stream_options.hpp>
 #include <nuncio/rpc/trace.hpp>
 
+#include <boost/asio/any_completion_executor.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
@@ -28,6 +27,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace nuncio::rpc {
 
@@ -83,7 +83,6 @@ class typed_fallback final : public fallback {
 /// A call on its way: how its end gets to whoever made it.
 class pending_call {
  public:
-  pending_call() = default;
   pending_call(const pending_call&) = delete;
   pending_call& operator=(const pending_call&) = delete;
   virtual ~pending_call() = default;
@@ -94,52 +93,76 @@ class pending_call {
   [[nodiscard]] virtual status failure() const { return {}; }
   /// Takes what `by` gives for a failure; false if it is for another type of replies.
   virtual bool fall_back(const fallback& /*by*/, const status& /*why*/) { return false; }
-  /// Tells.
-  virtual void complete() = 0;
   [[nodiscard]] virtual boost::asio::cancellation_slot slot() const noexcept = 0;
+  /// Tells, on the executor of whoever made it.
+  static void complete(std::unique_ptr<pending_call> it);
+
+ protected:
+  /// `executor` doesn't run dry before it is told.
+  explicit pending_call(boost::asio::any_completion_executor executor);
+  /// Calls the handler, after `self` is gone, which is this.
+  virtual void tell(std::unique_ptr<pending_call> self) = 0;
+
+ private:
+  boost::asio::any_completion_executor executor_;
 };
 
 template <class Reply, class Handler>
 class typed_call final : public pending_call {
  public:
   typed_call(Handler done, const boost::asio::any_io_executor& executor)
-      : work_(boost::asio::get_associated_executor(done, executor)), done_(std::move(done)) {}
+      : pending_call(boost::asio::get_associated_executor(done, executor)),
+        done_(std::move(done)) {}
 
-  void set(status failure) override { result_ = std::move(failure); }
+  void set(status failure) override { failure_ = std::make_unique<status>(std::move(failure)); }
   void set(std::string_view payload, content_type type) override {
     auto reply = codec_of<Reply>::decode(payload, type);
     if (!reply) {
-      result_ = status(code::internal, "the reply can't be read: " + reply.error().text);
+      set(status(code::internal, "the reply can't be read: " + reply.error().text));
     } else if constexpr (std::is_void_v<Reply>) {
-      result_ = result<void>();
+      reply_.emplace();
     } else {
-      result_ = *std::move(reply);
+      reply_.emplace(*std::move(reply));
     }
   }
-  [[nodiscard]] status failure() const override { return result_.error(); }
+  [[nodiscard]] status failure() const override { return failure_ ? *failure_ : status(); }
   bool fall_back(const fallback& by, const status& why) override {
     const auto* const typed = dynamic_cast<const typed_fallback<Reply>*>(&by);
-    if (typed != nullptr) result_ = (*typed)(why);
-    return typed != nullptr;
-  }
-  void complete() override {
-    if (auto held = slot(); held.is_connected()) held.clear();
-    const auto executor = work_.get_executor();
-    boost::asio::dispatch(executor, [done = std::move(done_), out = std::move(result_)]() mutable {
-      std::move(done)(std::move(out));
-    });
-    work_.reset();
+    if (typed == nullptr) return false;
+    auto out = (*typed)(why);
+    if (!out) {
+      set(std::move(out).error());
+    } else if constexpr (std::is_void_v<Reply>) {
+      reply_.emplace();
+    } else {
+      reply_.emplace(*std::move(out));
+    }
+    return true;
   }
   [[nodiscard]] boost::asio::cancellation_slot slot() const noexcept override {
     return boost::asio::get_associated_cancellation_slot(done_);
   }
 
  private:
-  boost::asio::executor_work_guard<
-      boost::asio::associated_executor_t<Handler, boost::asio::any_io_executor>>
-      work_;
+  void tell(std::unique_ptr<pending_call> self) override {
+    auto done = std::move(done_);
+    auto out = take();
+    self.reset();
+    std::move(done)(std::move(out));
+  }
+  [[nodiscard]] result<Reply> take() {
+    if (failure_) return std::move(*failure_);
+    if constexpr (std::is_void_v<Reply>) {
+      return {};
+    } else {
+      return *std::move(reply_);
+    }
+  }
+
   Handler done_;
-  result<Reply> result_ = status();
+  // Most calls only wait, and few fail: a result would take up room for a whole status.
+  std::optional<std::conditional_t<std::is_void_v<Reply>, std::monostate, Reply>> reply_;
+  std::unique_ptr<status> failure_;
 };
 
 }  // namespace detail

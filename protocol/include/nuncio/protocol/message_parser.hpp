@@ -77,8 +77,8 @@ class message_parser {
   server_event from_input();
   server_event from_kept();
   server_event fail(std::string_view why);
-  /// Makes `out` the event of the operation at the start of `bytes` and `used` its size; if it is
-  /// incomplete, `out` is need_more and `needed_` set where it is known.
+  /// Makes `out`, which is new, the event of the operation at the start of `bytes` and `used` its
+  /// size; if it is incomplete, `out` is need_more and `needed_` set where it is known.
   void parse_one(std::string_view bytes, server_event& out, std::size_t& used);
   void parse_message(std::string_view line,
                      std::string_view bytes,
