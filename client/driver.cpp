@@ -1,6 +1,7 @@
 #include "driver.hpp"
 
 #include "subscription_state.hpp"
+#include "waiting.hpp"
 #include "websocket.hpp"
 
 #include <nuncio/protocol/limits.hpp>
@@ -8,7 +9,6 @@
 #include <nuncio/protocol/nuid.hpp>
 #include <nuncio/protocol/writer.hpp>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -29,7 +29,6 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using steady_clock = std::chrono::steady_clock;
 
-constexpr auto waiting = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds spreading{500};  // of a subscription over a cluster
 
 std::vector<protocol::server_url> parse_servers(const options& set,

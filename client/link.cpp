@@ -2,11 +2,11 @@
 
 #include "credentials.hpp"
 #include "tls.hpp"
+#include "waiting.hpp"
 #include "websocket.hpp"
 
 #include <nuncio/protocol/writer.hpp>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -21,7 +21,6 @@ using boost::system::error_code;
 using steady_clock = std::chrono::steady_clock;
 using event_kind = protocol::server_event::kind;
 
-constexpr auto waiting = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t read_at_once = 64UL * 1024;
 
 session::settings session_settings(const options& set) {

@@ -1,8 +1,8 @@
 #include "tcp_transport.hpp"
+#include "waiting.hpp"
 
 #include <nuncio/client/transport.hpp>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -23,8 +23,6 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
-
-constexpr auto waiting = asio::as_tuple(asio::use_awaitable);
 
 struct opened {
   error_code error;

@@ -1,3 +1,5 @@
+#include "text.hpp"
+
 #include <nuncio/protocol/headers.hpp>
 
 #include <algorithm>
@@ -7,21 +9,6 @@ namespace {
 
 constexpr std::string_view version = "NATS/1.0";
 constexpr std::size_t status_size = 3;
-
-bool is_blank(char c) noexcept {
-  return c == ' ' || c == '\t';
-}
-
-std::string_view trim_left(std::string_view text) noexcept {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  return text;
-}
-
-std::string_view trim(std::string_view text) noexcept {
-  text = trim_left(text);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 /// Takes a line off the front of `text`, without its end. False if no line end is left.
 bool take_line(std::string_view& text, std::string_view& line) noexcept {

@@ -1,3 +1,5 @@
+#include "text.hpp"
+
 #include <nuncio/protocol/limits.hpp>
 #include <nuncio/protocol/message_parser.hpp>
 
@@ -27,10 +29,6 @@ constexpr std::array verbs{
 /// One large message shall not keep its memory for as long as the connection lives.
 constexpr std::size_t kept_capacity = 1024UL * 1024;
 
-bool is_blank(char c) {
-  return c == ' ' || c == '\t';
-}
-
 char upper(char c) {
   return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
 }
@@ -39,12 +37,6 @@ bool starts_with_verb(std::string_view line, std::string_view name) {
   return line.size() >= name.size() &&
          std::equal(name.begin(), name.end(), line.begin(),
                     [](char wanted, char have) { return wanted == upper(have); });
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 std::string_view unquote(std::string_view text) {
@@ -66,7 +58,7 @@ class field_reader {
     const auto end = has_tabs_ ? rest_.find_first_of(" \t") : rest_.find(' ');
     const auto out = rest_.substr(0, end);
     rest_.remove_prefix(out.size());
-    while (!rest_.empty() && is_blank(rest_.front())) rest_.remove_prefix(1);
+    rest_ = trim_left(rest_);
     return out;
   }
   [[nodiscard]] bool is_at_end() const noexcept { return rest_.empty(); }

@@ -1,3 +1,5 @@
+#include "text.hpp"
+
 #include <nuncio/protocol/parser.hpp>
 
 #include <algorithm>
@@ -27,10 +29,6 @@ constexpr std::array verbs{
 
 char lower(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
-bool is_blank(char c) noexcept {
-  return c == ' ' || c == '\t';
 }
 
 // The row whose name begins `text`, or which `text` may still become.

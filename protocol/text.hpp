@@ -7,6 +7,24 @@
 /// What several parsers of this room share of plain text.
 namespace nuncio::protocol {
 
+/// What stands between the fields of a line, and around the values of headers.
+[[nodiscard]] constexpr bool is_blank(char c) noexcept {
+  return c == ' ' || c == '\t';
+}
+
+/// `text` without the blanks that it begins with.
+[[nodiscard]] constexpr std::string_view trim_left(std::string_view text) noexcept {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  return text;
+}
+
+/// `text` without the blanks at both of its ends.
+[[nodiscard]] constexpr std::string_view trim(std::string_view text) noexcept {
+  text = trim_left(text);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
 /// The value of a hex digit in either case, or -1.
 [[nodiscard]] constexpr int hex_digit(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';

@@ -18,12 +18,14 @@ using code = protocol::rpc_code;
 /// How a call ended, with everything that was said about it. A value: compare `code`, show `text`.
 struct status : protocol::rpc_status {
   status() = default;
-  // Where there is a result there are these: once in the library, not in all who call.
+  /// A value. Compiled once, in the library: results of calls are everywhere.
+  ///@{
   status(const status& other);
   status(status&& other) noexcept;
   status& operator=(const status& other);
   status& operator=(status&& other) noexcept;
   ~status();
+  ///@}
   /// As it came over the wire.
   status(protocol::rpc_status from) : protocol::rpc_status(std::move(from)) {}
   /// `why` is for people, `reason` for programs.
