@@ -208,7 +208,7 @@ class stub {
   ///          what the handler said; RESOURCE_EXHAUSTED if the request is too large, or more waits
   ///          to be sent than the connection's options allow.
   /// Cancel:  terminal. The handler is cancelled, too, if it has been running for a while.
-  /// Cost:    two allocations besides those of the payload.
+  /// Cost:    about a dozen allocations, and 1 KB while it is in flight.
   template <class Reply = void, class Request>
   [[nodiscard]] boost::asio::awaitable<Reply> call(std::string_view endpoint,
                                                    Request&& value,
