@@ -59,7 +59,7 @@ struct awaited<boost::asio::awaitable<T, Executor>> {
   static constexpr bool is_awaitable = true;
 };
 
-/// What a handler gets; `void` where the request says nothing.
+/// What is handed to a handler: where its request is void, `nothing`.
 template <class T>
 using request_of = std::conditional_t<std::is_void_v<T>, nothing, T>;
 
@@ -114,8 +114,8 @@ void spawn(std::shared_ptr<served_call> call, boost::asio::awaitable<Returned> w
 
 template <class Request, class Reply, class F>
 class unary_handler final : public handler {
-  using returned =
-      decltype(invoke(std::declval<F&>(), std::declval<Request>(), std::declval<context&>()));
+  using returned = decltype(invoke(
+      std::declval<F&>(), std::declval<request_of<Request>>(), std::declval<context&>()));
   using reply_type = typename awaited<returned>::type;
   static_assert((std::is_void_v<Reply> && std::is_void_v<reply_type>) ||
                     std::convertible_to<reply_type, Reply>,
@@ -180,14 +180,14 @@ class server_stream_handler final : public handler {
  private:
   static boost::asio::awaitable<void> serve(F& f,
                                             std::shared_ptr<served_call> call,
-                                            Request request) {
+                                            request_of<Request> request) {
     writer<Item> out(call->stream());
     auto work = begin(f, *call, std::move(request), out);
     co_await std::move(work);
   }
-  static auto begin(F& f, context& about, Request&& request, writer<Item>& out) {
-    if constexpr (std::invocable<F&, Request&&, writer<Item>&> ||
-                  std::invocable<F&, Request&&, writer<Item>&, context&>) {
+  static auto begin(F& f, context& about, request_of<Request>&& request, writer<Item>& out) {
+    if constexpr (std::invocable<F&, request_of<Request>, writer<Item>&> ||
+                  std::invocable<F&, request_of<Request>, writer<Item>&, context&>) {
       return invoke_stream(f, about, std::move(request), out);
     } else {
       return invoke_stream(f, about, out);

@@ -86,14 +86,12 @@ class service {
   ///
   /// `f` is called with (Request, context&), (Request), (context&) or (), and returns Reply or
   /// asio::awaitable<Reply>; either may be void. What it throws becomes the caller's status if it
-  /// is an rpc::error, and INTERNAL otherwise. Errors:  std::invalid_argument for a name, subject
-  /// or queue that can't be one.
+  /// is an rpc::error, and INTERNAL otherwise.
+  /// Errors:  std::invalid_argument for a name, subject or queue that can't be one.
   template <class Request, class Reply, class F>
   void endpoint(std::string_view name, F f, const endpoint_options& set = {}) {
-    add(name,
-        std::make_shared<detail::unary_handler<detail::request_of<Request>, Reply, F>>(
-            std::move(f)),
-        set, codec_of<Request>::preferred);
+    add(name, std::make_shared<detail::unary_handler<Request, Reply, F>>(std::move(f)), set,
+        codec_of<Request>::preferred);
   }
 
   /// Serves streams of items that the service sends. `f` is a coroutine, called with
@@ -103,10 +101,8 @@ class service {
   /// one empty.
   template <class Request, class Item, class F>
   void server_stream(std::string_view name, F f, const endpoint_options& set = {}) {
-    add(name,
-        std::make_shared<detail::server_stream_handler<detail::request_of<Request>, Item, F>>(
-            std::move(f)),
-        set, codec_of<Request>::preferred, protocol::rpc_frame::server);
+    add(name, std::make_shared<detail::server_stream_handler<Request, Item, F>>(std::move(f)), set,
+        codec_of<Request>::preferred, protocol::rpc_frame::server);
   }
   /// Serves streams of items that the service gets, and answers once: (reader<Item>&), returns
   /// asio::awaitable<Reply>. Otherwise as server_stream().

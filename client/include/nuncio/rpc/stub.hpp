@@ -117,25 +117,18 @@ class typed_call final : public pending_call {
   void set(status failure) override { failure_ = std::make_unique<status>(std::move(failure)); }
   void set(std::string_view payload, content_type type) override {
     auto reply = codec_of<Reply>::decode(payload, type);
-    if (!reply) {
-      set(status(code::internal, "the reply can't be read: " + reply.error().text));
-    } else if constexpr (std::is_void_v<Reply>) {
-      reply_.emplace();
-    } else {
-      reply_.emplace(*std::move(reply));
-    }
+    if (reply) return keep(std::move(reply));
+    set(status(code::internal, "the reply can't be read: " + reply.error().text));
   }
   [[nodiscard]] status failure() const override { return failure_ ? *failure_ : status(); }
   bool fall_back(const fallback& by, const status& why) override {
     const auto* const typed = dynamic_cast<const typed_fallback<Reply>*>(&by);
     if (typed == nullptr) return false;
     auto out = (*typed)(why);
-    if (!out) {
-      set(std::move(out).error());
-    } else if constexpr (std::is_void_v<Reply>) {
-      reply_.emplace();
+    if (out) {
+      keep(std::move(out));
     } else {
-      reply_.emplace(*std::move(out));
+      set(std::move(out).error());
     }
     return true;
   }
@@ -149,6 +142,14 @@ class typed_call final : public pending_call {
     auto out = take();
     self.reset();
     std::move(done)(std::move(out));
+  }
+  template <class Result>
+  void keep(Result&& reply) {
+    if constexpr (std::is_void_v<Reply>) {
+      reply_.emplace();
+    } else {
+      reply_.emplace(*std::forward<Result>(reply));
+    }
   }
   [[nodiscard]] result<Reply> take() {
     if (failure_) return std::move(*failure_);
