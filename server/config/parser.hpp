@@ -1,0 +1,59 @@
+#pragma once
+
+#include "value.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nuncio::server::config {
+
+/// Something wrong, or doubtful, in a file.
+struct problem {
+  place at;
+  std::string text;  ///< what was found, what was expected; one line without its end
+  bool is_warning = false;
+};
+
+/// A file with all that it includes.
+struct document {
+  value root;  ///< a map
+  /// Names as users know them: the first as it was given, included ones joined to the folder of who
+  /// includes them.
+  std::vector<std::string> files;
+  std::vector<problem> problems;  ///< of the grammar, in the order of the text
+  /// `sha256:` and the hash of the whole as JSON, with sorted keys and without what was used as a
+  /// variable: the same as nats-server says. Empty if there are problems.
+  std::string digest;
+};
+
+/// What a parser needs of the world.
+struct surroundings {
+  /// The content of a file, or why it can't be read.
+  struct read_result {
+    std::optional<std::string> content;
+    std::string failure;
+  };
+  std::function<read_result(const std::string& path)> read;
+  /// The value of an environment variable, if it is set.
+  std::function<std::optional<std::string>(const std::string& name)> variable;
+};
+
+/// The file system and the environment of this process.
+[[nodiscard]] surroundings real_surroundings();
+
+/// Reads a configuration: comments, maps, lists, includes, variables, units, block strings.
+///
+/// Errors:  in document::problems, all of them: after one the parser goes on at the next line.
+///          What is read then is still good enough to look for further mistakes.
+/// Thread:  any.
+/// Source:  nats-server 2.15.2, conf/, checked against a live one.
+[[nodiscard]] document parse_file(const std::string& path, const surroundings& world);
+/// The same of a text that is there already; `path` names it and is what includes are joined to.
+[[nodiscard]] document parse_text(std::string_view text,
+                                  const std::string& path,
+                                  const surroundings& world);
+
+}  // namespace nuncio::server::config

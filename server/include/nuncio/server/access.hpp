@@ -1,0 +1,113 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// Who may connect, and what they may do then, as plain data.
+namespace nuncio::server {
+
+/// How a client comes in.
+enum class connection_type : std::uint8_t {
+  standard,     ///< TCP or TLS
+  websocket,    ///< `WEBSOCKET`
+  leafnode,     ///< `LEAFNODE`
+  leafnode_ws,  ///< `LEAFNODE_WS`
+  mqtt,         ///< `MQTT`
+  mqtt_ws,      ///< `MQTT_WS`
+  in_process,   ///< `IN_PROCESS`: from the server's own process
+};
+
+/// A set of ways to come in.
+class connection_types {
+ public:
+  /// All of them.
+  connection_types() = default;
+  /// Just these.
+  connection_types(std::initializer_list<connection_type> some) : bits_(0) {
+    for (const auto each : some) add(each);
+  }
+  /// One more.
+  void add(connection_type type) noexcept { bits_ |= bit(type); }
+  /// Is it one of them?
+  [[nodiscard]] bool has(connection_type type) const noexcept { return (bits_ & bit(type)) != 0; }
+  /// The same ones?
+  friend bool operator==(const connection_types&, const connection_types&) = default;
+
+ private:
+  static constexpr std::uint8_t bit(connection_type type) noexcept {
+    return static_cast<std::uint8_t>(1U << static_cast<unsigned>(type));
+  }
+  std::uint8_t bits_ = 0x7f;
+};
+
+/// Which subjects. A deny beats an allow.
+struct subject_rules {
+  /// Nothing: all that isn't denied. An empty list: none.
+  std::optional<std::vector<std::string>> allow;
+  std::vector<std::string> deny;  ///< none of these
+
+  friend bool operator==(const subject_rules&, const subject_rules&) = default;
+};
+
+/// How far a user may publish to the replies of the messages that it gets.
+struct response_rules {
+  int max = 1;  ///< to each reply; negative: unlimited
+  std::chrono::nanoseconds expires =
+      std::chrono::minutes(2);  ///< after the message; negative: never
+
+  friend bool operator==(const response_rules&, const response_rules&) = default;
+};
+
+/// What a user may do.
+struct permissions {
+  subject_rules publish;
+  subject_rules subscribe;  ///< an entry may be `subject queue`, with wildcards in both
+  /// Set: nothing else may be published unless `publish` allows it.
+  std::optional<response_rules> responses;
+
+  friend bool operator==(const permissions&, const permissions&) = default;
+};
+
+/// Who may connect. A name and a password, or an nkey.
+struct user_options {
+  std::string name;
+  std::string password;  ///< plain, or a bcrypt string
+  std::string nkey;      ///< the public key of a user
+  std::string account;   ///< empty: `$G`
+  /// Null: everything. Users may share one.
+  std::shared_ptr<const permissions> may;
+  connection_types allowed;  ///< ways to come in
+};
+
+/// An isolated space of subjects, and its limits; negative ones mean unlimited.
+struct account_options {
+  std::string name;
+  std::int64_t max_connections = -1;    ///< clients at a time
+  std::int64_t max_subscriptions = -1;  ///< of all its clients
+  std::int64_t max_payload = -1;        ///< bytes of a message
+};
+
+/// Who may connect. All empty: everyone, and lands in `$G`.
+struct access_options {
+  /// The only credentials, if there are no users: a name and a password, or a token. Passwords and
+  /// the token are plain or bcrypt strings.
+  ///@{
+  std::string user;
+  std::string password;
+  std::string token;
+  ///@}
+  std::vector<user_options> users;
+  std::vector<account_options> accounts;  ///< beside `$G`, which is always there
+  /// The user that those are who bring no credentials; empty: they are refused.
+  std::string no_auth_user;
+  /// How long a client may take until its CONNECT; 0: 2 s, or a second more than TLS may take.
+  std::chrono::milliseconds timeout{0};
+  /// The account of the server's own events; empty: there is none.
+  std::string system_account = "$SYS";
+};
+
+}  // namespace nuncio::server
