@@ -21,6 +21,13 @@ namespace {
 // Level of the JetStream API that clients see in 2.15.2, also with JetStream off.
 constexpr int api_level = 5;
 
+// Bytes that make the 15 characters of a nonce.
+constexpr std::size_t nonce_size = 11;
+
+// Passwords that may wait to be checked: some seconds' worth at bcrypt's usual cost, and no client
+// waits longer than that.
+constexpr std::size_t most_slow_jobs = 64;
+
 std::array<std::byte, 32> random_bytes() {
   std::random_device source;
   std::array<std::byte, 32> out;
@@ -57,7 +64,13 @@ node::node(options settings,
            log_sink& sink,
            std::uint64_t seed,
            boost::asio::io_context* users_loop)
-    : opts(std::move(settings)), log(sink), loop(users_loop), index(seed), global(1, "$G", seed) {
+    : opts(std::move(settings)),
+      log(sink),
+      loop(users_loop),
+      index(seed),
+      all_accounts(seed),
+      nonce_key(random_bytes()),
+      aside(most_slow_jobs) {
   const auto cores = std::max(1U, std::thread::hardware_concurrency());
   const auto wanted = std::min(opts.shards == 0 ? cores : opts.shards, epochs::max_members);
   const auto count = loop == nullptr ? wanted : 1U;
@@ -66,25 +79,34 @@ node::node(options settings,
   make_client = [](connection& c) { return std::make_unique<client_role>(c); };
 
   const auto key = random_bytes();
-  info.server_id = protocol::make_server_nkey(key);
-  info.server_name = opts.name.empty() ? info.server_id : opts.name;
-  info.version = compatible_version;
-  info.go = "-";
-  info.host = opts.host;
-  info.max_payload = opts.max_payload;
-  info.api_lvl = api_level;
-  info.xkey = protocol::make_curve_nkey(random_bytes());
-  info.nuncio_version = NUNCIO_VERSION;
+  identity.server_id = protocol::make_server_nkey(key);
+  identity.server_name = opts.name.empty() ? identity.server_id : opts.name;
+  identity.version = compatible_version;
+  identity.go = "-";
+  identity.api_lvl = api_level;
+  identity.xkey = protocol::make_curve_nkey(random_bytes());
+  identity.nuncio_version = NUNCIO_VERSION;
+  initial = std::make_shared<in_force>(opts, identity, all_accounts);
 }
 
 node::~node() = default;
 
-protocol::server_info node::info_for(std::uint64_t cid,
-                                     const boost::asio::ip::tcp::endpoint& peer) const {
-  auto out = info;
+protocol::server_info node::info_for(const in_force& rules,
+                                     std::uint64_t cid,
+                                     const boost::asio::ip::tcp::endpoint& peer) {
+  auto out = rules.info;
   out.client_id = cid;
   out.client_ip = ip_text(peer.address());
+  out.auth_required = rules.access.shows_auth_required();
   return out;
+}
+
+std::string node::nonce_of(std::uint64_t cid) const {
+  std::array<unsigned char, 16> mixed{};
+  crypto_generichash(mixed.data(), mixed.size(), reinterpret_cast<const unsigned char*>(&cid),
+                     sizeof cid, reinterpret_cast<const unsigned char*>(nonce_key.data()),
+                     nonce_key.size());
+  return protocol::to_base64_url({reinterpret_cast<const char*>(mixed.data()), nonce_size});
 }
 
 void node::last_one_left() noexcept {
@@ -128,7 +150,8 @@ server::~server() {
 void server::start() {
   auto& [shared, accept, system, balance, started, is_lingering] = *running_;
   accept.open();
-  shared.info.port = accept.port();
+  shared.identity.port = accept.port();
+  shared.initial = std::make_shared<in_force>(shared.opts, shared.identity, shared.all_accounts);
   system.subscribe();
   for (const auto& each : shared.shards) each->start();
   accept.start();
@@ -140,6 +163,7 @@ void server::stop() {
   if (!std::exchange(started, false)) return;
   accept.close();
   balance.stop();
+  shared.aside.stop();
   if (shared.loop != nullptr && shared.loop->get_executor().running_in_this_thread()) {
     shared.shards.front()->stop_at_once();
     running_->is_lingering = true;
@@ -171,10 +195,10 @@ std::uint16_t server::port() const noexcept {
   return running_->accept.port();
 }
 const std::string& server::id() const noexcept {
-  return running_->shared.info.server_id;
+  return running_->shared.identity.server_id;
 }
 const std::string& server::name() const noexcept {
-  return running_->shared.info.server_name;
+  return running_->shared.identity.server_name;
 }
 
 stats server::statistics() const {
@@ -196,7 +220,10 @@ stats server::statistics() const {
     add(out.moved_connections, from.moved_connections);
   }
   out.connections = shared.connections.load(std::memory_order_relaxed);
-  out.subscriptions = shared.global.subscriptions.load(std::memory_order_relaxed);
+  running_->shared.all_accounts.for_each([&out](const account& each) {
+    out.subscriptions += each.subscriptions.load(std::memory_order_relaxed);
+  });
+  out.refused_password_checks = shared.aside.refused();
   return out;
 }
 

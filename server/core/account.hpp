@@ -36,6 +36,21 @@ struct account {
   std::atomic<std::int64_t> subscriptions{0};
   std::atomic<std::int64_t> connections{0};
   std::atomic<const subject_mapping*> mapping{nullptr};
+
+  // Limits; negative: none. A reload may change them.
+  std::atomic<std::int64_t> max_connections{-1};
+  std::atomic<std::int64_t> max_subscriptions{-1};  ///< of each connection
+  std::atomic<std::int64_t> max_payload{-1};        ///< bytes
+  std::atomic<bool> is_system{false};               ///< it is told what the server does
+
+  /// One client more, unless it is full. Then leave() is due once.
+  [[nodiscard]] bool join() noexcept {
+    const auto limit = max_connections.load(std::memory_order_relaxed);
+    if (connections.fetch_add(1, std::memory_order_relaxed) < limit || limit < 0) return true;
+    leave();
+    return false;
+  }
+  void leave() noexcept { connections.fetch_sub(1, std::memory_order_relaxed); }
 };
 
 }  // namespace nuncio::server

@@ -31,7 +31,7 @@ struct receiver {
   std::atomic<const subscriber_rules*> rules{nullptr};  ///< what it may not hear; null: all allowed
   std::atomic<std::uint8_t> flags{0};
   std::atomic<bool> closed{false};  ///< nothing reaches it any more
-  reply_grants* grants = nullptr;   ///< of a receiver that grants_replies; constant
+  std::atomic<reply_grants*> grants{nullptr};  ///< of a receiver that grants_replies
   role* self = nullptr;  ///< who takes the messages of a receiver that takes_itself; constant
 
  protected:

@@ -1,3 +1,4 @@
+#include "config/load.hpp"
 #include "flags.hpp"
 #include "log.hpp"
 #include "run_files.hpp"
@@ -22,28 +23,8 @@ namespace {
 using nuncio::server::log_level;
 using nuncio::server::server;
 namespace asio = boost::asio;
+namespace config = nuncio::server::config;
 namespace daemon_room = nuncio::server::daemon;
-
-nuncio::server::options options_of(const daemon_room::flags& flags) {
-  using std::chrono::duration_cast;
-  using std::chrono::milliseconds;
-  nuncio::server::options out;
-  out.host = flags.host;
-  out.port = flags.port;
-  out.name = flags.name;
-  out.shards = flags.shards.value_or(0);
-  out.max_control_line = static_cast<std::uint32_t>(flags.max_control_line);
-  out.max_payload = flags.max_payload;
-  out.max_pending = flags.max_pending;
-  out.max_connections = flags.max_connections;
-  out.max_subscriptions = flags.max_subscriptions;
-  out.ping_interval = duration_cast<milliseconds>(flags.ping_interval);
-  out.write_deadline = duration_cast<milliseconds>(flags.write_deadline);
-  out.busy_poll = duration_cast<std::chrono::microseconds>(flags.busy_poll);
-  out.trace = flags.trace;
-  out.max_traced_size = static_cast<std::size_t>(flags.max_traced_msg_len);
-  return out;
-}
 
 // Each connection is a descriptor: the soft limit is for programs that select().
 void raise_file_limit() {
@@ -112,9 +93,23 @@ void serve_signals(signal_loop& loop) {
   });
 }
 
-int run(const daemon_room::flags& flags, const char* program) {
+void greet(daemon_room::log& log, const server& node, const config::loaded& from) {
+  log.write(log_level::info, "Starting nuncio-server");
+  log.write(log_level::info, std::string("  Version:  ") + nuncio::server::compatible_version +
+                                 " (nuncio " NUNCIO_VERSION ")");
+  log.write(log_level::info, "  Git:      [not set]");
+  log.write(log_level::info, "  Name:     " + node.name());
+  log.write(log_level::info, "  ID:       " + node.id());
+  if (!from.files.empty()) {
+    log.write(log_level::info,
+              "Using configuration file: " + from.files.front() + " (" + from.digest + ")");
+  }
+}
+
+int run(const config::loaded& from, const char* program) {
+  const auto& options = from.options;
   daemon_room::log log(
-      {flags.log_file, flags.debug, flags.trace, flags.logtime, flags.logtime_utc});
+      {options.log.file, options.log.debug, options.log.trace, options.log.time, options.log.utc});
   asio::io_context io(1);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
   signals.add(SIGUSR1);
@@ -123,24 +118,21 @@ int run(const daemon_room::flags& flags, const char* program) {
   raise_file_limit();
 
   try {
-    server node(options_of(flags), log);
-    log.write(log_level::info, "Starting nuncio-server");
-    log.write(log_level::info, std::string("  Version:  ") + nuncio::server::compatible_version +
-                                   " (nuncio " NUNCIO_VERSION ")");
-    log.write(log_level::info, "  Git:      [not set]");
-    log.write(log_level::info, "  Name:     " + node.name());
-    log.write(log_level::info, "  ID:       " + node.id());
+    server node(options.node, log);
+    greet(log, node, from);
     try {
       node.start();
     } catch (const std::system_error& failure) {
-      log.write(log_level::fatal, "Error listening on port: " + flags.host + ":" +
-                                      std::to_string(flags.port) + ", \"" + failure.what() + "\"");
+      log.write(log_level::fatal, "Error listening on port: " + options.node.host + ":" +
+                                      std::to_string(options.node.port) + ", \"" + failure.what() +
+                                      "\"");
       return 1;
     }
-    daemon_room::write_pid_file(flags.pid_file);
-    const daemon_room::ports_file ports(flags.ports_file_dir, program, flags.host, node.port());
-    log.write(log_level::info,
-              "Listening for client connections on " + shown_address(flags.host, node.port()));
+    daemon_room::write_pid_file(options.pid_file);
+    const daemon_room::ports_file ports(options.ports_file_dir, program, options.node.host,
+                                        node.port());
+    log.write(log_level::info, "Listening for client connections on " +
+                                   shown_address(options.node.host, node.port()));
     log.write(log_level::info, "Server is ready");
     signal_loop loop{io, signals, log, node};
     serve_signals(loop);
@@ -155,6 +147,30 @@ int run(const daemon_room::flags& flags, const char* program) {
   }
 }
 
+config::loaded load(const daemon_room::flags& flags) {
+  config::document read;
+  read.root.what = config::kind::map;
+  if (!flags.config_file.empty()) {
+    read = config::parse_file(flags.config_file, config::real_surroundings());
+  }
+  auto out =
+      config::interpret(std::move(read), [&flags](config::settings& to) { flags.apply(to); });
+  // Tracing is a matter of the log, but connections write the traces.
+  out.options.node.trace = out.options.log.trace;
+  return out;
+}
+
+// True if there is nothing that keeps the server from starting; with `strict`, nothing at all.
+bool report(const config::loaded& from, bool strict) {
+  bool is_good = true;
+  for (const auto& each : from.problems) {
+    std::fprintf(stderr, "nuncio-server: %s%s\n", each.is_warning ? "warning: " : "",
+                 config::to_string(each, from.files).c_str());
+    is_good = is_good && each.is_warning && !strict;
+  }
+  return is_good;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -164,7 +180,14 @@ int main(int argc, char** argv) {
     return what.exit_status;
   }
   try {
-    return run(what.options, argv[0]);
+    const auto from = load(what.options);
+    if (!report(from, what.options.check_only)) return 1;
+    if (what.options.check_only) {
+      std::fprintf(stderr, "nuncio-server: configuration file %s is valid (%s)\n",
+                   what.options.config_file.c_str(), from.digest.c_str());
+      return 0;
+    }
+    return run(from, argv[0]);
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "nuncio-server: %s\n", failure.what());
     return 1;

@@ -200,7 +200,7 @@ bool listener::is_full() const {
 
 // The reference says who it is before it says no.
 std::string listener::refusal(const tcp::endpoint& peer) const {
-  return protocol::info_line(node_.info_for(node_.next_cid.fetch_add(1), peer)) +
+  return protocol::info_line(node::info_for(*node_.initial, node_.next_cid.fetch_add(1), peer)) +
          protocol::error_line(protocol::errc::max_connections);
 }
 

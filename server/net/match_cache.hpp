@@ -18,6 +18,8 @@ struct match_entry {
   const account* who = nullptr;
   std::string subject;
   plan to;
+  /// The last ones that allow to publish here: mostly those of who asks next.
+  std::shared_ptr<const grants> allowed_by;
   std::string prefixes;  ///< `HMSG <subject> <sid> ` of each target; MSG is the same from byte 1
 
   [[nodiscard]] bool is_for(const account& a, std::string_view s) const noexcept {
@@ -25,6 +27,7 @@ struct match_entry {
   }
   void set_key(const account& a, std::string_view s, stamps::place at) {
     who = &a;
+    if (!same_bytes(subject, s)) allowed_by.reset();
     subject.assign(s);
     place = at;
   }

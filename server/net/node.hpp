@@ -1,8 +1,10 @@
 #pragma once
 
-#include "core/account.hpp"
+#include "auxiliary.hpp"
+#include "core/accounts.hpp"
 #include "core/epochs.hpp"
 #include "core/sublist.hpp"
+#include "in_force.hpp"
 #include "rate_limited.hpp"
 
 #include <nuncio/protocol/info.hpp>
@@ -13,7 +15,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -40,18 +44,27 @@ struct node {
   log_sink& log;
   /// Of the user's, on which the only shard runs; null: shards have their own.
   boost::asio::io_context* const loop;
-  protocol::server_info info;  ///< as told to clients, but for what differs by connection
+  protocol::server_info identity;  ///< what doesn't follow from the options
 
   sublist index;
-  account global;  ///< `$G`, where everyone lands who brings no credentials
+  accounts all_accounts;
+  /// Shards take it when they start. Before they do, the port may become known.
+  std::shared_ptr<const in_force> initial;
+  /// The secret that nonces come from: see nonce_of().
+  std::array<std::byte, 32> nonce_key{};
+  auxiliary aside;
   std::unique_ptr<epochs> all_epochs;
   std::vector<std::unique_ptr<shard>> shards;
   /// Gives a new connection its meaning.
   std::function<std::unique_ptr<role>(connection&)> make_client;
 
-  /// What the client with this id at this address is told.
-  [[nodiscard]] protocol::server_info info_for(std::uint64_t cid,
-                                               const boost::asio::ip::tcp::endpoint& peer) const;
+  /// What INFO tells every client, and the one with this id at this address besides.
+  [[nodiscard]] static protocol::server_info info_for(const in_force& rules,
+                                                      std::uint64_t cid,
+                                                      const boost::asio::ip::tcp::endpoint& peer);
+  /// What the client with this id signs if it has an nkey. Nobody can guess it, and nobody needs to
+  /// keep it.
+  [[nodiscard]] std::string nonce_of(std::uint64_t cid) const;
   /// A shard is busy, or has connections though it isn't the first. Empty if there is nothing to
   /// balance; any shard.
   std::function<void()> wake_balancing;
@@ -66,6 +79,7 @@ struct node {
   std::atomic<std::int64_t> connections{0};
   rate_limited slow_consumer_notice;
   rate_limited protocol_error_notice;
+  rate_limited login_notice;
 };
 
 }  // namespace nuncio::server

@@ -54,6 +54,7 @@ shard::~shard() {
 
 void shard::start() {
   now_ = steady_clock::now();
+  rules_ = node_.initial;
   if (!own_loop_) return;
   work_.emplace(io_.get_executor());
   thread_ = std::thread([this] { run(); });

@@ -66,6 +66,7 @@ class shard {
   [[nodiscard]] coarse_time now() const noexcept { return now_; }
   [[nodiscard]] epoch_member& epoch() noexcept { return epoch_; }
   [[nodiscard]] pick_random& random() noexcept { return random_; }
+  [[nodiscard]] const in_force& rules() const noexcept { return *rules_; }
 
   void start();
   /// Any thread. Drains for at most a second, closes all connections, ends the thread.
@@ -95,6 +96,11 @@ class shard {
   [[nodiscard]] const load_meter& load() const noexcept { return load_; }
   /// Any thread.
   [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+  /// Any thread. Calls use(role&) on this shard's thread, if the connection is still there then.
+  template <class Use>
+  void post_to_role(std::uint64_t cid, Use use) {
+    post_handler([this, cid, use = std::move(use)]() mutable { with_role(cid, std::move(use)); });
+  }
   /// Any thread: this shard waits for a grace period that may be over.
   void wake_waiters();
 
@@ -104,8 +110,10 @@ class shard {
   void end_batch();
 
   /// Routes one message. `last_slot` is the publisher's memory of where its last match was.
+  /// `may` is null if everything may be published.
   outcome publish(const account& who,
-                  const receiver* publisher,
+                  const connection* publisher,
+                  const std::shared_ptr<const grants>& may,
                   const protocol::ops::pub& op,
                   std::uint16_t& last_slot);
 
@@ -167,11 +175,11 @@ class shard {
   void take_over(connection& c, bool timed, std::uint64_t ticks);
 
   // Matching.
-  const match_entry& find_targets(const account& who,
+  match_entry& find_targets(const account& who,
                                   std::string_view subject,
                                   std::uint16_t& last);
-  const match_entry& look_up(const account& who, std::string_view subject, std::uint16_t& last);
-  const match_entry& remember_nobody(const account& who,
+  match_entry& look_up(const account& who, std::string_view subject, std::uint16_t& last);
+  match_entry& remember_nobody(const account& who,
                                      std::string_view subject,
                                      const sublist::key& key,
                                      std::uint64_t stamp);
@@ -233,6 +241,7 @@ class shard {
   void check_blocked();
 
   node& node_;
+  std::shared_ptr<const in_force> rules_;
   const unsigned index_;
   std::optional<boost::asio::io_context> own_loop_;  // none on the user's
   boost::asio::io_context& io_;

@@ -18,27 +18,32 @@ connection& connection_of(const target& t) noexcept {
 
 }  // namespace
 
-inline const match_entry& shard::find_targets(const account& who,
+inline match_entry& shard::find_targets(const account& who,
                                               std::string_view subject,
                                               std::uint16_t& last) {
   const auto is_current = [&](const match_entry& entry) {
     return entry.is_for(who, subject) && entry.stamp == node_.index.stamp(entry.place);
   };
-  const match_entry* const recent = cache_.at(last);
+  match_entry* const recent = cache_.at(last);
   if (recent != nullptr && is_current(*recent)) return *recent;
   if (is_current(nobody_)) return nobody_;
   return look_up(who, subject, last);
 }
 
 outcome shard::publish(const account& who,
-                       const receiver* publisher,
+                       const connection* publisher,
+                       const std::shared_ptr<const grants>& may,
                        const protocol::ops::pub& op,
                        std::uint16_t& last_slot) {
   shard_counters::add(counters_.in_messages, 1);
   shard_counters::add(counters_.in_bytes, op.body.size());
   // By its parts: copied as one, the view would be loaded before the parser's two stores are done.
   const std::string_view subject{op.subject.data(), op.subject.size()};
-  const match_entry& entry = find_targets(who, subject, last_slot);
+  match_entry& entry = find_targets(who, subject, last_slot);
+  if (may != nullptr && entry.allowed_by != may) {
+    if (may->publish && !may->publish->allows(subject)) return outcome::denied;
+    entry.allowed_by = may;
+  }
   if (entry.to.empty()) return outcome::nobody;
 
   const std::size_t skip = op.has_header() ? 0 : 1;  // HMSG or MSG
@@ -51,14 +56,16 @@ outcome shard::publish(const account& who,
     const char* const prefix = entry.prefixes.data() + t.prefix_offset;
     if ((t.flags & ~unsigned{receiver::no_echo}) != 0) [[unlikely]] {
       if ((t.flags & receiver::takes_itself) != 0) {
+        const role* const sender = publisher == nullptr ? nullptr : &publisher->meaning();
         t.sub->owner->self->deliver(
             {op.subject, op.reply, t.sub->sid(), op.body.substr(0, op.header_size),
-             op.body.substr(op.header_size), this},
+             op.body.substr(op.header_size), sender, this},
             last);
         return;
       }
       if ((t.flags & receiver::grants_replies) != 0 && !op.reply.empty()) {
-        t.sub->owner->grants->grant(op.reply, now_);  // before the bytes, which bring the answer
+        auto* const to = t.sub->owner->grants.load(std::memory_order_acquire);
+        if (to != nullptr) to->grant(op.reply, now_);  // before the bytes, which bring the answer
       }
       if ((t.flags & receiver::no_headers) != 0 && op.has_header()) {
         if (stripped.empty()) stripped = rendered_.stripped(op);
@@ -77,7 +84,7 @@ outcome shard::publish(const account& who,
   return result;
 }
 
-const match_entry& shard::look_up(const account& who,
+match_entry& shard::look_up(const account& who,
                                   std::string_view subject,
                                   std::uint16_t& last) {
   const sublist& index = node_.index;
@@ -93,6 +100,7 @@ const match_entry& shard::look_up(const account& who,
     if (!there->to.empty()) return *there;
     return remember_nobody(who, subject, key, cache_.replace(slot, nullptr)->stamp);
   }
+  scratch_.allowed_by.reset();
   build(scratch_, who, subject, key);
   if (scratch_.to.empty()) return remember_nobody(who, subject, key, scratch_.stamp);
   if (!cache_.knocks_again(key.hash)) return scratch_;
@@ -105,7 +113,7 @@ const match_entry& shard::look_up(const account& who,
   return *cache_.at(slot);
 }
 
-const match_entry& shard::remember_nobody(const account& who,
+match_entry& shard::remember_nobody(const account& who,
                                           std::string_view subject,
                                           const sublist::key& key,
                                           std::uint64_t stamp) {

@@ -25,26 +25,26 @@ from server_process import ServerProcess, StartError, missing_flags  # noqa: E40
 
 
 class Servers:
-    """Servers to play on. One that served a case without trouble serves the next one with the same flags."""
+    """Servers to play on. One that served a case without trouble serves the next one with the same flags and configuration."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.idle = {}
         self.all = []
 
-    def acquire(self, path, flags, alone):
-        key = (path, tuple(flags))
+    def acquire(self, path, flags, config, alone):
+        key = (path, tuple(flags), config)
         with self.lock:
             if not alone and self.idle.get(key):
                 return self.idle[key].pop()
-            server = ServerProcess(path, flags)
+            server = ServerProcess(path, flags, config=config or None)
             self.all.append(server)
         return server.start()
 
     def release(self, server, reusable):
         if reusable and server.alive():
             with self.lock:
-                self.idle.setdefault((server.path, tuple(server.arguments)), []).append(server)
+                self.idle.setdefault((server.path, tuple(server.arguments), server.config or ""), []).append(server)
         else:
             server.stop()
 
@@ -55,7 +55,7 @@ class Servers:
 
 def play_case(servers, path, case, timeout):
     try:
-        server = servers.acquire(path, case.flags, case.alone)
+        server = servers.acquire(path, case.flags, case.config, case.alone)
     except (StartError, OSError) as error:
         return [], f"{case.file.name}:{case.number}: {error}"
     record, problem = [], "stopped"
@@ -114,7 +114,7 @@ def main():
     paths = [options.server] + ([reference] if reference else [])
     for path in paths:
         try:
-            servers.release(servers.acquire(path, [], False), True)
+            servers.release(servers.acquire(path, [], "", False), True)
         except (StartError, OSError) as error:
             print(f"{path} does not start: {error}")
             return 2

@@ -115,8 +115,8 @@ class Step:
 
 
 class Case:
-    def __init__(self, file, number, title, flags):
-        self.file, self.number, self.title, self.flags = file, number, title, flags
+    def __init__(self, file, number, title, flags, config):
+        self.file, self.number, self.title, self.flags, self.config = file, number, title, flags, config
         self.steps = []
 
     @property
@@ -145,13 +145,13 @@ def knows_command(words):
 
 
 def read_transcript(file):
-    cases, flags, case = [], [], None
+    cases, flags, config, case = [], [], "", None
     for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip() or line.startswith("#"):
             continue
         try:
             if line.startswith("== "):
-                case = Case(file, number, line[3:].strip(), flags)
+                case = Case(file, number, line[3:].strip(), flags, config)
                 cases.append(case)
             elif line.startswith("server "):
                 if case is None:
@@ -160,6 +160,14 @@ def read_transcript(file):
                     raise BadTranscript("`server` must come first")
                 else:
                     case.flags = shlex.split(line[7:])
+            elif line.startswith("config "):
+                if case is None:
+                    config += line[7:] + "\n"
+                elif case.steps:
+                    raise BadTranscript("`config` must come first")
+                else:
+                    # The first line of a case begins a file of its own.
+                    case.config = ("" if case.config is config else case.config) + line[7:] + "\n"
             elif case is None:
                 raise BadTranscript("a step before the first `== title`")
             else:

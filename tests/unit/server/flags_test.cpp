@@ -8,6 +8,8 @@
 #include <vector>
 
 using namespace nuncio::server::daemon;
+using nuncio::server::config::log_settings;
+using nuncio::server::config::settings;
 using namespace std::chrono_literals;
 
 namespace {
@@ -18,11 +20,13 @@ outcome parsed(const std::vector<std::string>& arguments) {
   return parse_flags(static_cast<int>(argv.size()), argv.data());
 }
 
-flags run(const std::vector<std::string>& arguments) {
+settings run(const std::vector<std::string>& arguments) {
   const auto out = parsed(arguments);
   CAPTURE(out.text);
   REQUIRE(out.what == outcome::kind::run);
-  return out.options;
+  settings all;
+  out.options.apply(all);
+  return all;
 }
 
 std::string refused(const std::vector<std::string>& arguments) {
@@ -45,55 +49,57 @@ std::vector<std::vector<std::string>> spellings(std::string_view name, const std
 struct value_row {
   std::vector<std::string_view> names;
   std::string value;
-  std::function<bool(const flags&)> is_set;
+  std::function<bool(const settings&)> is_set;
 };
 
 struct toggle_row {
   std::vector<std::string_view> names;
-  std::vector<bool flags::*> members;
+  std::vector<bool log_settings::*> members;
 };
 
 }  // namespace
 
 TEST_CASE("flags: without any, the defaults hold") {
   const auto options = run({});
-  CHECK(options.host == "0.0.0.0");
-  CHECK(options.port == 4222);
-  CHECK(options.name.empty());
-  CHECK(options.logtime);
-  CHECK_FALSE(options.debug);
-  CHECK_FALSE(options.shards);
-  CHECK(options.max_payload == 1048576);
-  CHECK(options.max_pending == 67108864);
-  CHECK(options.max_control_line == 4096);
-  CHECK(options.max_connections == 65536);
-  CHECK(options.max_subscriptions == 0);
-  CHECK(options.ping_interval == 2min);
-  CHECK(options.write_deadline == 10s);
-  CHECK(options.busy_poll == 200us);
+  CHECK(options.node.host == "0.0.0.0");
+  CHECK(options.node.port == 4222);
+  CHECK(options.node.name.empty());
+  CHECK(options.log.time);
+  CHECK_FALSE(options.log.debug);
+  CHECK(options.node.shards == 0);
+  CHECK(options.node.max_payload == 1048576);
+  CHECK(options.node.max_pending == 67108864);
+  CHECK(options.node.max_control_line == 4096);
+  CHECK(options.node.max_connections == 65536);
+  CHECK(options.node.max_subscriptions == 0);
+  CHECK(options.node.ping_interval == 2min);
+  CHECK(options.node.write_deadline == 10s);
+  CHECK(options.node.busy_poll == 200us);
 }
 
 TEST_CASE("flags: each flag with a value is read in every spelling") {
   const std::vector<value_row> rows{
-      {{"a", "addr", "net"}, "::1", [](const flags& f) { return f.host == "::1"; }},
-      {{"p", "port"}, "1", [](const flags& f) { return f.port == 1; }},
-      {{"p", "port"}, "-1", [](const flags& f) { return f.port == -1; }},
-      {{"n", "name", "server_name"}, "x y", [](const flags& f) { return f.name == "x y"; }},
-      {{"P", "pid"}, "f.pid", [](const flags& f) { return f.pid_file == "f.pid"; }},
-      {{"ports_file_dir"}, "d", [](const flags& f) { return f.ports_file_dir == "d"; }},
-      {{"l", "log"}, "-file", [](const flags& f) { return f.log_file == "-file"; }},
-      {{"shards"}, "3", [](const flags& f) { return f.shards == 3U; }},
-      {{"shards"}, "auto", [](const flags& f) { return !f.shards; }},
-      {{"max_payload"}, "1024", [](const flags& f) { return f.max_payload == 1024; }},
-      {{"max_pending"}, "128MB", [](const flags& f) { return f.max_pending == 128 << 20; }},
-      {{"max_control_line"}, "8k", [](const flags& f) { return f.max_control_line == 8000; }},
-      {{"max_connections"}, "-1", [](const flags& f) { return f.max_connections == -1; }},
-      {{"max_subscriptions"}, "7", [](const flags& f) { return f.max_subscriptions == 7; }},
-      {{"max_traced_msg_len"}, "9", [](const flags& f) { return f.max_traced_msg_len == 9; }},
-      {{"ping_interval"}, "250ms", [](const flags& f) { return f.ping_interval == 250ms; }},
-      {{"write_deadline"}, "5", [](const flags& f) { return f.write_deadline == 5s; }},
-      {{"busy_poll"}, "20us", [](const flags& f) { return f.busy_poll == 20us; }},
-      {{"busy_poll"}, "0", [](const flags& f) { return f.busy_poll == 0us; }},
+      {{"a", "addr", "net"}, "::1", [](const settings& s) { return s.node.host == "::1"; }},
+      {{"p", "port"}, "1", [](const settings& s) { return s.node.port == 1; }},
+      {{"p", "port"}, "-1", [](const settings& s) { return s.node.port == -1; }},
+      {{"n", "name", "server_name"}, "x.y", [](const settings& s) { return s.node.name == "x.y"; }},
+      {{"P", "pid"}, "f.pid", [](const settings& s) { return s.pid_file == "f.pid"; }},
+      {{"ports_file_dir"}, "d", [](const settings& s) { return s.ports_file_dir == "d"; }},
+      {{"l", "log"}, "-file", [](const settings& s) { return s.log.file == "-file"; }},
+      {{"shards"}, "3", [](const settings& s) { return s.node.shards == 3; }},
+      {{"shards"}, "auto", [](const settings& s) { return s.node.shards == 0; }},
+      {{"max_payload"}, "1024", [](const settings& s) { return s.node.max_payload == 1024; }},
+      {{"max_pending"}, "128MB", [](const settings& s) { return s.node.max_pending == 128 << 20; }},
+      {{"max_control_line"},
+       "8k",
+       [](const settings& s) { return s.node.max_control_line == 8000; }},
+      {{"max_connections"}, "-1", [](const settings& s) { return s.node.max_connections == -1; }},
+      {{"max_subscriptions"}, "7", [](const settings& s) { return s.node.max_subscriptions == 7; }},
+      {{"max_traced_msg_len"}, "9", [](const settings& s) { return s.node.max_traced_size == 9; }},
+      {{"ping_interval"}, "250ms", [](const settings& s) { return s.node.ping_interval == 250ms; }},
+      {{"write_deadline"}, "5", [](const settings& s) { return s.node.write_deadline == 5s; }},
+      {{"busy_poll"}, "20us", [](const settings& s) { return s.node.busy_poll == 20us; }},
+      {{"busy_poll"}, "0", [](const settings& s) { return s.node.busy_poll == 0us; }},
   };
   for (const auto& row : rows) {
     for (const auto name : row.names) {
@@ -107,13 +113,13 @@ TEST_CASE("flags: each flag with a value is read in every spelling") {
 
 TEST_CASE("flags: each switch is read in every spelling, on and off") {
   const std::vector<toggle_row> rows{
-      {{"D", "debug"}, {&flags::debug}},
-      {{"V", "trace"}, {&flags::trace}},
-      {{"T", "logtime"}, {&flags::logtime}},
-      {{"logtime_utc"}, {&flags::logtime_utc}},
-      {{"VV"}, {&flags::trace, &flags::trace_verbose}},
-      {{"DV"}, {&flags::debug, &flags::trace}},
-      {{"DVV"}, {&flags::debug, &flags::trace, &flags::trace_verbose}},
+      {{"D", "debug"}, {&log_settings::debug}},
+      {{"V", "trace"}, {&log_settings::trace}},
+      {{"T", "logtime"}, {&log_settings::time}},
+      {{"logtime_utc"}, {&log_settings::utc}},
+      {{"VV"}, {&log_settings::trace, &log_settings::trace_verbose}},
+      {{"DV"}, {&log_settings::debug, &log_settings::trace}},
+      {{"DVV"}, {&log_settings::debug, &log_settings::trace, &log_settings::trace_verbose}},
   };
   for (const auto& row : rows) {
     for (const auto name : row.names) {
@@ -121,11 +127,11 @@ TEST_CASE("flags: each switch is read in every spelling, on and off") {
         const auto flag = dashes + std::string(name);
         CAPTURE(flag);
         for (const auto member : row.members) {
-          CHECK(run({flag}).*member);
-          CHECK(run({flag + "=true"}).*member);
-          CHECK(run({flag + "=1"}).*member);
-          CHECK_FALSE(run({flag + "=false"}).*member);
-          CHECK_FALSE(run({flag + "=F"}).*member);
+          CHECK(run({flag}).log.*member);
+          CHECK(run({flag + "=true"}).log.*member);
+          CHECK(run({flag + "=1"}).log.*member);
+          CHECK_FALSE(run({flag + "=false"}).log.*member);
+          CHECK_FALSE(run({flag + "=F"}).log.*member);
         }
       }
     }
@@ -133,41 +139,42 @@ TEST_CASE("flags: each switch is read in every spelling, on and off") {
 }
 
 TEST_CASE("flags: the combined switches set nothing else") {
-  CHECK_FALSE(run({"-DV"}).trace_verbose);
-  CHECK_FALSE(run({"-VV"}).debug);
-  CHECK(run({"-DVV", "-D=false"}).trace_verbose);
-  CHECK_FALSE(run({"-DVV", "-D=false"}).debug);
+  CHECK_FALSE(run({"-DV"}).log.trace_verbose);
+  CHECK_FALSE(run({"-VV"}).log.debug);
+  CHECK(run({"-DVV", "-D=false"}).log.trace_verbose);
+  CHECK_FALSE(run({"-DVV", "-D=false"}).log.debug);
 }
 
 TEST_CASE("flags: many flags may be mixed, and the last of several wins") {
   const auto options = run(
       {"-a", "127.0.0.1", "--port=-1", "-D", "-n=one", "--name", "two", "-shards", "2", "-V=0"});
-  CHECK(options.host == "127.0.0.1");
-  CHECK(options.port == -1);
-  CHECK(options.debug);
-  CHECK(options.name == "two");
-  CHECK(options.shards == 2U);
-  CHECK_FALSE(options.trace);
+  CHECK(options.node.host == "127.0.0.1");
+  CHECK(options.node.port == -1);
+  CHECK(options.log.debug);
+  CHECK(options.node.name == "two");
+  CHECK(options.node.shards == 2);
+  CHECK_FALSE(options.log.trace);
 }
 
 TEST_CASE("flags: odd values arrive as they are") {
-  CHECK(run({"-n", ""}).name.empty());
-  CHECK(run({"-n="}).name.empty());
-  CHECK(run({"-n", "x", "-n="}).name.empty());
-  CHECK(run({"-n=", "-D"}).debug);
-  CHECK(run({"-n", "--debug"}).name == "--debug");
-  CHECK(run({"-n=a=b"}).name == "a=b");
-  CHECK(run({"-n", "[a,b]"}).name == "[a,b]");
-  CHECK(run({"-n", "{}"}).name == "{}");
-  CHECK(run({"-n", "\"q\""}).name == "\"q\"");
-  CHECK(run({"-n", "a b,c"}).name == "a b,c");
-  CHECK(run({"-n", "--"}).name == "--");
-  CHECK(run({"-n", "%%"}).name == "%%");
+  CHECK(run({"-n", ""}).node.name.empty());
+  CHECK(run({"-n="}).node.name.empty());
+  CHECK(run({"-n", "x", "-n="}).node.name.empty());
+  CHECK(run({"-n=", "-D"}).log.debug);
+  CHECK(run({"-n", "--debug"}).node.name == "--debug");
+  CHECK(run({"-n=a=b"}).node.name == "a=b");
+  CHECK(run({"-n", "[a,b]"}).node.name == "[a,b]");
+  CHECK(run({"-n", "{}"}).node.name == "{}");
+  CHECK(run({"-n", "\"q\""}).node.name == "\"q\"");
+  CHECK(run({"-n", "a,c"}).node.name == "a,c");
+  CHECK(refused({"-n", "a c"}).find("expected a name without blanks") != std::string::npos);
+  CHECK(run({"-n", "--"}).node.name == "--");
+  CHECK(run({"-n", "%%"}).node.name == "%%");
 }
 
 TEST_CASE("flags: an empty address and port 0 mean the default") {
-  CHECK(run({"-a", ""}).host == "0.0.0.0");
-  CHECK(run({"-p", "0"}).port == 4222);
+  CHECK(run({"-a", ""}).node.host == "0.0.0.0");
+  CHECK(run({"-p", "0"}).node.port == 0);
 }
 
 TEST_CASE("flags: durations are Go's, and bare numbers are seconds") {
@@ -190,7 +197,7 @@ TEST_CASE("flags: durations are Go's, and bare numbers are seconds") {
            row{"0.5", 500ms},
        }) {
     CAPTURE(text);
-    CHECK(run({"--ping_interval", text}).ping_interval == expected);
+    CHECK(run({"--ping_interval", text}).node.ping_interval == expected);
   }
   for (const std::string text : {"", "0", "0s", "-1s", "+1s", "s", "1x", "1s2", "1.2.3s", ".",
                                  "1 s", "1e3s", "99999999999h"}) {
@@ -215,13 +222,13 @@ TEST_CASE("flags: sizes may have a unit") {
            row{"1mb", 1048576},
        }) {
     CAPTURE(text);
-    CHECK(run({"--max_payload", text}).max_payload == expected);
+    CHECK(run({"--max_payload", text}).node.max_payload == expected);
   }
-  CHECK(run({"--max_pending", "1tb"}).max_pending == 1099511627776);
-  for (const std::string text : {"", "x", "1x", "1kk", "1 k", "0", "-1", "1.5k", "1000000000",
+  CHECK(run({"--max_pending", "1tb"}).node.max_pending == 1099511627776);
+  for (const std::string text : {"", "x", "1x", "1kk", "1 k", "0", "-1", "1.5k", "2147483648",
                                  "9223372036854775807k", "99999999999999999999"}) {
     CAPTURE(text);
-    CHECK(refused({"--max_payload", text}).find("expected 1 to 999999999 bytes") !=
+    CHECK(refused({"--max_payload", text}).find("expected 1 to 2147483647 bytes") !=
           std::string::npos);
   }
 }
@@ -244,13 +251,35 @@ TEST_CASE("flags: a bad value is named with its flag as it was written") {
 
 TEST_CASE("flags: a value that is missing is asked for") {
   CHECK(refused({"-D", "-p"}).starts_with("nuncio-server: -p needs a value, expected a port"));
-  CHECK(refused({"--name"}) == "nuncio-server: --name needs a value, expected a name\n");
+  CHECK(refused({"--name"}).starts_with("nuncio-server: --name needs a value, expected a name"));
 }
 
-TEST_CASE("flags: a message may not be larger than what may be pending") {
-  CHECK(refused({"--max_payload", "2000", "--max_pending", "1000"}) ==
-        "nuncio-server: --max_payload is 2000, expected no more than --max_pending, which is "
-        "1000\n");
+TEST_CASE("flags: a file is named by -c, and -t checks it") {
+  const auto both = parsed({"-c", "a.conf", "-t"}).options;
+  CHECK(both.config_file == "a.conf");
+  CHECK(both.check_only);
+  CHECK_FALSE(parsed({"--config=a.conf"}).options.check_only);
+  CHECK(refused({"-t"}) == "nuncio-server: -t needs -c, the configuration file to check\n");
+}
+
+TEST_CASE("flags: credentials are those of the only user, or a token") {
+  const auto user = run({"--user", "ivan", "--pass", "secret"}).node.access;
+  CHECK(user.user == "ivan");
+  CHECK(user.password == "secret");
+  CHECK(run({"--auth", "t0k3n"}).node.access.token == "t0k3n");
+}
+
+TEST_CASE("flags: what is left out doesn't touch what a file said") {
+  settings from_file;
+  from_file.node.port = 7;
+  from_file.log.debug = true;
+  parsed({"-a", "", "-V"}).options.apply(from_file);
+  CHECK(from_file.node.port == 7);
+  CHECK(from_file.node.host == "0.0.0.0");
+  CHECK(from_file.log.debug);
+  CHECK(from_file.log.trace);
+  parsed({"-D=false"}).options.apply(from_file);
+  CHECK_FALSE(from_file.log.debug);
 }
 
 TEST_CASE("flags: an unknown flag is told the closest known one") {
@@ -267,8 +296,7 @@ TEST_CASE("flags: an unknown flag is told the closest known one") {
 }
 
 TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
-  for (const std::string flag : {"-c",
-                                 "--config",
+  for (const std::string flag : {"--config",
                                  "-m",
                                  "--http_port",
                                  "-ms",
@@ -276,9 +304,6 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
                                  "--signal",
                                  "-r",
                                  "--remote_syslog",
-                                 "--user",
-                                 "--pass",
-                                 "--auth",
                                  "--tlscert",
                                  "--tlskey",
                                  "--tlscacert",
@@ -289,7 +314,6 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
                                  "--profile",
                                  "-js",
                                  "--jetstream",
-                                 "-t",
                                  "-s",
                                  "--syslog",
                                  "--tls",
@@ -301,7 +325,6 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
                                  "--cluster_listen",
                                  "--https_port",
                                  "--connect_retries",
-                                 "--client_advertise",
                                  "--cluster_advertise",
                                  "--log_size_limit"}) {
     CAPTURE(flag);
@@ -312,8 +335,8 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
 }
 
 TEST_CASE("flags: what switches off a thing that we don't offer is accepted") {
-  CHECK(run({"-js=false", "--tls=false", "-t=0", "-s=F", "--jetstream=false", "-D"}).debug);
-  CHECK(run({"--cluster", "", "--routes=", "-m", "0", "--profile=0", "-D"}).debug);
+  CHECK(run({"-js=false", "--tls=false", "-s=F", "--jetstream=false", "-D"}).log.debug);
+  CHECK(run({"--cluster", "", "--routes=", "-m", "0", "--profile=0", "-D"}).log.debug);
   CHECK(refused({"--tls=off"}).find("not supported") != std::string::npos);
   CHECK(refused({"-sl", ""}).find("not supported") != std::string::npos);
 }
@@ -327,7 +350,7 @@ TEST_CASE("flags: the version goes to stdout") {
     CHECK(out.exit_status == 0);
     CHECK_FALSE(out.to_stderr);
   }
-  CHECK(run({"-v=false", "-D"}).debug);
+  CHECK(run({"-v=false", "-D"}).log.debug);
 }
 
 TEST_CASE("flags: the help goes to stdout and names every flag") {

@@ -87,7 +87,7 @@ struct user_options {
 struct account_options {
   std::string name;
   std::int64_t max_connections = -1;    ///< clients at a time
-  std::int64_t max_subscriptions = -1;  ///< of all its clients
+  std::int64_t max_subscriptions = -1;  ///< of each of its clients
   std::int64_t max_payload = -1;        ///< bytes of a message
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nuncio/protocol/limits.hpp>
+#include <nuncio/server/access.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -18,6 +19,8 @@ struct options {
   int port = 4222;
   /// Shown to clients; empty: the server's id.
   std::string name;
+  /// `host` or `host:port` that clients are told instead of what is listened on; empty: that.
+  std::string advertise;
   /// Threads that serve connections; 0: as many as there are cores, used only under load.
   unsigned shards = 0;
   /// How long a shard that has nothing to do looks for work before it sleeps, where that pays;
@@ -28,7 +31,12 @@ struct options {
   std::int64_t max_payload = protocol::default_max_payload;             ///< bytes
   std::int64_t max_pending = protocol::default_max_pending;             ///< bytes per connection
   std::int64_t max_connections = protocol::default_max_connections;     ///< 0 or less: unlimited
-  std::int64_t max_subscriptions = 0;  ///< per connection; 0: unlimited
+  std::int64_t max_subscriptions = 0;        ///< per connection; 0 or less: unlimited
+  std::uint8_t max_subscription_tokens = 0;  ///< of a subscription's subject; 0: unlimited
+  bool headers = true;                       ///< messages may have them
+  /// False: a producer is not slowed down for a receiver that lags; what that can't take is lost to
+  /// it.
+  bool stall_producers = true;
 
   std::chrono::milliseconds ping_interval =
       protocol::default_ping_interval;        ///< between PINGs to a client
@@ -44,7 +52,10 @@ struct options {
   /// For tests: connections change shards at random this often; 0: by load only.
   std::chrono::milliseconds shuffle_interval{0};
 
+  access_options access;  ///< who may connect
+
   bool trace = false;               ///< log every operation
+  bool trace_headers = false;       ///< of messages, the headers instead of the payload
   std::size_t max_traced_size = 0;  ///< bytes of a payload in a trace; 0: all
 };
 

@@ -10,6 +10,7 @@
 
 namespace nuncio::server {
 
+class role;
 class shard;
 struct subscription;
 
@@ -36,6 +37,7 @@ struct delivery {
   std::string_view sid;      ///< of the subscription that gets it
   std::string_view headers;  ///< the whole block, or empty
   std::string_view payload;  ///< without the headers
+  const role* sender = nullptr;  ///< whose connection published it; null: the server itself
   shard* from =
       nullptr;  ///< on whose thread this is; publish from there only later, by posting to it
 };
@@ -79,6 +81,9 @@ class role {
   /// A delivery has reached the limit of one of its subscriptions. `sub` may be gone already, and
   /// is only a name to look up among those with this hash of their sid.
   virtual void on_exhausted(subscription* sub, std::uint32_t sid_hash) = 0;
+  /// Whom it has turned out to be, as JSON: `user`, `account` and what it may do.
+  /// Source: nats-server 2.15.2, server/events.go, UserInfo.
+  [[nodiscard]] virtual std::string user_info() const { return "{}"; }
   /// One line for logs: kind, id and who it is.
   [[nodiscard]] virtual std::string describe() const = 0;
 };

@@ -15,6 +15,8 @@ struct stats {
   std::uint64_t stale_connections = 0;  ///< ended, since PINGs weren't answered
   std::uint64_t stalled_producers = 0;  ///< pauses of a producer whose receivers lag
   std::uint64_t moved_connections = 0;  ///< from one shard to another
+  /// Clients that were turned away since too many bcrypt passwords waited to be checked.
+  std::uint64_t refused_password_checks = 0;
   std::int64_t connections = 0;         ///< now
   std::int64_t subscriptions = 0;       ///< now
 };

@@ -1,0 +1,98 @@
+#include "load.hpp"
+
+#include "schema.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+namespace nuncio::server::config {
+namespace {
+
+// An option that isn't in the file was given on the command line, which has no lines.
+place place_of(const reading& from, std::string_view option) {
+  const auto found = from.seen.find(option);
+  return found == from.seen.end() ? place{0, 0, 0} : found->second;
+}
+
+void check_access(const access_options& access, reading& to) {
+  const bool has_user = !access.user.empty() || !access.password.empty();
+  const auto at = place_of(to, "authorization");
+  if (has_user && !access.token.empty()) {
+    to.error(at, "found user and token, expected one of both");
+  }
+  if ((has_user || !access.token.empty()) && !access.users.empty()) {
+    to.error(at, fmt::format("found {} beside users, expected one of both",
+                             has_user ? "user" : "token"));
+  }
+  std::unordered_map<std::string_view, place> names;
+  for (std::size_t i = 0; i < access.users.size(); ++i) {
+    const auto& user = access.users[i];
+    const auto& name = user.nkey.empty() ? user.name : user.nkey;
+    if (name.empty()) continue;  // said already
+    const auto here = i < to.users.size() ? to.users[i] : place{};
+    const auto [before, is_new] = names.try_emplace(name, here);
+    if (is_new) continue;
+    to.error(here, fmt::format("found user \"{}\" a second time, first in line {}", name,
+                               before->second.line));
+  }
+  if (!access.no_auth_user.empty() && !names.contains(access.no_auth_user)) {
+    to.error(
+        place_of(to, "no_auth_user"),
+        fmt::format("no_auth_user: found \"{}\", expected one of the users", access.no_auth_user));
+  }
+}
+
+void check_all(const settings& all, reading& to) {
+  const auto& node = all.node;
+  if (node.max_payload > node.max_pending) {
+    to.error(place_of(to, to.seen.contains("max_payload") ? "max_payload" : "max_pending"),
+             fmt::format("found max_payload {}, expected no more than max_pending, which is {}",
+                         node.max_payload, node.max_pending));
+  }
+  if (node.lame_duck_grace_period >= node.lame_duck_duration) {
+    to.error(place_of(to, to.seen.contains("lame_duck_grace_period") ? "lame_duck_grace_period"
+                                                                     : "lame_duck_duration"),
+             "found lame_duck_grace_period that is not below lame_duck_duration");
+  }
+  check_access(node.access, to);
+}
+
+}  // namespace
+
+bool loaded::has_errors() const noexcept {
+  return std::any_of(problems.begin(), problems.end(),
+                     [](const problem& each) { return !each.is_warning; });
+}
+
+loaded interpret(document read, const std::function<void(settings&)>& override) {
+  loaded out;
+  reading to;
+  read_block(read.root, out.options, all_options(), to);
+  auto& log = out.options.log;
+  log.trace = log.trace || log.trace_verbose || out.options.node.trace_headers;
+  if (override) override(out.options);
+  check_all(out.options, to);
+
+  out.files = std::move(read.files);
+  out.digest = std::move(read.digest);
+  out.problems = std::move(read.problems);
+  std::move(to.problems().begin(), to.problems().end(), std::back_inserter(out.problems));
+  std::stable_sort(out.problems.begin(), out.problems.end(),
+                   [](const problem& a, const problem& b) {
+                     return std::tie(a.at.file, a.at.line, a.at.column) <
+                            std::tie(b.at.file, b.at.line, b.at.column);
+                   });
+  return out;
+}
+
+std::string to_string(const problem& what, const std::vector<std::string>& files) {
+  if (what.at.line == 0) return what.text;
+  return fmt::format("{}:{}:{}: {}", files.at(what.at.file), what.at.line, what.at.column,
+                     what.text);
+}
+
+}  // namespace nuncio::server::config

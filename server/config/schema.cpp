@@ -1,0 +1,202 @@
+#include "schema.hpp"
+
+#include "types.hpp"
+
+#include <charconv>
+#include <optional>
+#include <utility>
+
+namespace nuncio::server::config {
+namespace {
+
+using enum change;
+
+constexpr int free_port = -1;
+constexpr int highest_port = 65535;
+constexpr std::string_view a_listen =
+    "a port, or \"host:port\"; with quotes and brackets for IPv6, as in \"[::1]:4222\"";
+
+integer_type port_number() {
+  return {"port", "a port from 1 to 65535, or -1 for any free one", free_port, highest_port};
+}
+
+struct address {
+  std::optional<std::string> host;
+  int port = 0;
+};
+
+std::optional<address> to_address(const value& found) {
+  address out;
+  std::string_view text = found.text;
+  if (found.what == kind::text) {
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    auto host = text.substr(0, colon);
+    text.remove_prefix(colon + 1);
+    if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+      host = host.substr(1, host.size() - 2);
+    } else if (host.find(':') != std::string_view::npos) {
+      return std::nullopt;  // IPv6 without brackets: which colon is the port's?
+    }
+    out.host = host;
+  } else if (found.what != kind::integer) {
+    return std::nullopt;
+  }
+  const char* const end = text.data() + text.size();
+  const auto [at, failed] = std::from_chars(text.data(), end, out.port);
+  if (failed != std::errc{} || at != end) return std::nullopt;
+  if (out.port < free_port || out.port > highest_port) return std::nullopt;
+  return out;
+}
+
+void read_listen(const value& found, options& into, reading& to) {
+  const auto got = to_address(found);
+  if (!got) return to.expected(found, a_listen);
+  if (got->host) into.host = *got->host;
+  into.port = got->port;
+}
+
+text_type host_name() {
+  text_type out;
+  out.expected = "a host name or address";
+  out.may_have_blanks = false;
+  return out;
+}
+
+text_type server_name() {
+  text_type out;
+  out.expected = "a name without blanks";
+  out.may_have_blanks = false;
+  return out;
+}
+
+struct shards_type {
+  std::string_view name = "number or auto";
+  std::string expected = "auto, or a number from 1 to 1024";
+
+  bool read_text(std::string_view text, unsigned& into) const {
+    const auto got = to_integer(text);
+    if (text != "auto" && (!got || *got < 1 || *got > 1024)) return false;
+    into = text == "auto" ? 0 : static_cast<unsigned>(*got);
+    return true;
+  }
+  void read(const value& found, unsigned& into, reading& to) const {
+    if (!read_text(found.text, into)) to.expected(found, expected);
+  }
+  [[nodiscard]] std::string show(unsigned from) const {
+    return from == 0 ? "auto" : std::to_string(from);
+  }
+};
+
+/// True in the file is false in the options.
+struct inverted_type {
+  std::string_view name = "true or false";
+  std::string expected = "true or false";
+
+  void read(const value& found, bool& into, reading& to) const {
+    bool got = !into;
+    boolean_type().read(found, got, to);
+    into = !got;
+  }
+  [[nodiscard]] std::string show(bool from) const { return from ? "false" : "true"; }
+};
+
+const block<options>& node_rows() {
+  static const block<options> rows = [] {
+    using namespace std::chrono_literals;
+    const auto at_least = [](std::chrono::nanoseconds least, std::string_view expected) {
+      auto out = duration_from(least, expected);
+      return out;
+    };
+    block<options> out{
+        custom_row<options>("listen", "host:port", restart, "Address and port to listen on",
+                            read_listen),
+        row("host|net|addr", &options::host, host_name(), restart,
+            "Address to listen on; the default takes IPv4 and IPv6"),
+        row("port", &options::port, port_number(), restart,
+            "Port for clients, -1 for any free one; 0: 4222"),
+        row("server_name", &options::name, server_name(), restart,
+            "Name of this server; empty: its id"),
+        row("client_advertise", &options::advertise, host_name(), live,
+            "Address, with or without a port, that clients are told instead"),
+        row("shards", &options::shards, shards_type(), restart,
+            "Threads that serve connections; auto: one for each core, used under load"),
+        row("busy_poll", &options::busy_poll,
+            duration_from(0ns, "a duration, such as \"50us\", or 0 for never"), restart,
+            "How long an idle thread looks for work before it sleeps"),
+        row("max_connections|max_conn", &options::max_connections,
+            number(std::numeric_limits<std::int64_t>::min()), live,
+            "Clients at a time; 0 or less: no limit"),
+        row("max_subscriptions|max_subs", &options::max_subscriptions,
+            number(std::numeric_limits<std::int64_t>::min()), restart,
+            "Subscriptions of a connection; 0 or less: no limit"),
+        row("max_subscription_tokens|max_sub_tokens", &options::max_subscription_tokens,
+            number(1, 255), restart,
+            "Tokens of a subscription's subject; 0, the default: no limit"),
+        row("max_control_line", &options::max_control_line, size(1, int_limit), live,
+            "Length of a line of the protocol, without the verb"),
+        row("max_payload", &options::max_payload, size(1, int_limit), live,
+            "Size of a message, headers and payload; at most max_pending"),
+        row("max_pending", &options::max_pending, size(1), restart,
+            "Unsent bytes of a client before it is closed as too slow"),
+        row("ping_interval", &options::ping_interval, duration(), live,
+            "How often a silent client is asked for a sign of life"),
+        row("ping_max", &options::ping_max, number(0, 255), live,
+            "How many of these may go unanswered"),
+        row("write_deadline", &options::write_deadline, duration(), live,
+            "How long a client may take nothing of what is sent to it"),
+        row("no_fast_producer_stall", &options::stall_producers, inverted_type(), live,
+            "Don't slow producers down whose receivers lag: what doesn't fit is lost to those"),
+        row("lame_duck_duration", &options::lame_duck_duration,
+            at_least(30s, "a duration of 30 s or more, such as \"2m\""), restart,
+            "How long a lame duck takes to send its clients away"),
+        row("lame_duck_grace_period", &options::lame_duck_grace_period,
+            at_least(0s, "a duration, such as \"10s\""), restart,
+            "How long it waits before it begins; less than lame_duck_duration"),
+        row("max_traced_msg_len", &options::max_traced_size, size(0, int_limit), live,
+            "Log no more of each traced message; 0: all"),
+        row("trace_headers", &options::trace_headers, boolean_type(), live,
+            "Log the protocol, of messages only the headers"),
+        row("no_header_support", &options::headers, inverted_type(), restart,
+            "Messages have no headers"),
+    };
+    append_within(out, &options::access, access_rows());
+    return out;
+  }();
+  return rows;
+}
+
+const block<log_settings>& log_rows() {
+  static const block<log_settings> rows{
+      row("debug", &log_settings::debug, boolean_type(), live, "Log what helps in finding faults"),
+      row("trace", &log_settings::trace, boolean_type(), live, "Log the protocol"),
+      row("trace_verbose", &log_settings::trace_verbose, boolean_type(), live,
+          "Log the protocol, of the system account too"),
+      row("logtime", &log_settings::time, boolean_type(), live, "Log the time"),
+      row("logtime_utc", &log_settings::utc, boolean_type(), live,
+          "Log the time as UTC, not local"),
+      row("log_file|logfile", &log_settings::file, text_type(), live,
+          "Log to this file instead of stderr"),
+  };
+  return rows;
+}
+
+}  // namespace
+
+const block<settings>& all_options() {
+  static const block<settings> rows = [] {
+    block<settings> out;
+    append_within(out, &settings::node, node_rows());
+    append_within(out, &settings::log, log_rows());
+    out.push_back(row("pid_file|pidfile", &settings::pid_file, text_type(), live,
+                      "Write the process id there"));
+    out.push_back(row("ports_file_dir", &settings::ports_file_dir, text_type(), live,
+                      "Write <executable>_<pid>.ports, the ports in use, to this folder"));
+    const auto& absent = absent_rows();
+    out.insert(out.end(), absent.begin(), absent.end());
+    return out;
+  }();
+  return rows;
+}
+
+}  // namespace nuncio::server::config

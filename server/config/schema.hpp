@@ -1,0 +1,18 @@
+#pragma once
+
+#include "option.hpp"
+#include "settings.hpp"
+
+namespace nuncio::server::config {
+
+/// All that a configuration file may say at its top level, and within.
+[[nodiscard]] const block<settings>& all_options();
+
+// The parts that it is made of, each in a file of its own.
+
+/// `authorization`, `accounts` and what belongs to them.
+[[nodiscard]] const block<access_options>& access_rows();
+/// What nats-server has and this server has not: known, checked for its form, refused or warned of.
+[[nodiscard]] const block<settings>& absent_rows();
+
+}  // namespace nuncio::server::config

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <nuncio/server/options.hpp>
+
+#include <string>
+
+namespace nuncio::server::config {
+
+/// What is logged, where and how.
+struct log_settings {
+  std::string file;  ///< empty: stderr
+  bool debug = false;
+  bool trace = false;
+  bool trace_verbose = false;  ///< the system account too
+  bool time = true;
+  bool utc = false;
+
+  friend bool operator==(const log_settings&, const log_settings&) = default;
+};
+
+/// Everything that a configuration file and a command line can say of a node.
+struct settings {
+  options node;
+  log_settings log;
+  std::string pid_file;        ///< empty: none
+  std::string ports_file_dir;  ///< empty: no ports file
+};
+
+}  // namespace nuncio::server::config

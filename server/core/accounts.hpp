@@ -1,0 +1,49 @@
+#pragma once
+
+#include "account.hpp"
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+
+namespace nuncio::server {
+
+/// All accounts of a server. One that was made stays, since subscriptions and connections point to
+/// it; one that no configuration names any more has no users.
+///
+/// Thread safety: make() by one thread at a time, which starts or reloads the server; the accounts
+/// themselves as they say.
+class accounts {
+ public:
+  explicit accounts(std::uint64_t seed) : seed_(seed), global_(make("$G")) {}
+  accounts(const accounts&) = delete;
+  accounts& operator=(const accounts&) = delete;
+
+  /// Where everyone lands who belongs to no other account.
+  [[nodiscard]] account& global() const noexcept { return global_; }
+  /// The account of this name, made if there is none.
+  account& make(std::string_view name) {
+    const auto known = by_name_.find(name);
+    if (known != by_name_.end()) return *known->second;
+    auto& made =
+        all_.emplace_back(static_cast<std::uint32_t>(all_.size() + 1), std::string(name), seed_);
+    by_name_.emplace(made.name, &made);
+    return made;
+  }
+  /// Calls use(account&) for each.
+  template <class Use>
+  void for_each(Use use) {
+    for (account& each : all_) use(each);
+  }
+
+ private:
+  const std::uint64_t seed_;
+  std::deque<account> all_;
+  boost::unordered_flat_map<std::string_view, account*> by_name_;
+  account& global_;
+};
+
+}  // namespace nuncio::server

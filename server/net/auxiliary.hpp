@@ -1,0 +1,45 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace nuncio::server {
+
+/// One thread for what takes too long for a shard, such as a bcrypt password. It starts with the
+/// first job. Jobs get values and give values back by posting to a shard; what waits is bounded, and
+/// what is too much is refused and counted.
+///
+/// Thread safety: post() from any thread, stop() from one that runs no job.
+class auxiliary {
+ public:
+  explicit auxiliary(std::size_t most_waiting) : most_waiting_(most_waiting) {}
+  auxiliary(const auxiliary&) = delete;
+  auxiliary& operator=(const auxiliary&) = delete;
+  ~auxiliary() { stop(); }
+
+  /// False if too much waits already, or it has stopped: the job will not run.
+  bool post(std::function<void()> job);
+  /// Waits for the job that runs; drops the others.
+  void stop();
+
+  /// Jobs that were too much.
+  [[nodiscard]] std::uint64_t refused() const;
+
+ private:
+  void run();
+
+  const std::size_t most_waiting_;
+  mutable std::mutex lock_;  // guards all that follows
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> waiting_;
+  std::uint64_t refused_ = 0;
+  bool stopped_ = false;
+  std::thread thread_;
+};
+
+}  // namespace nuncio::server

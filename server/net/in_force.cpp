@@ -1,0 +1,68 @@
+#include "in_force.hpp"
+
+#include <charconv>
+#include <utility>
+
+namespace nuncio::server {
+namespace {
+
+constexpr std::chrono::seconds default_login_timeout{2};
+
+// `host` or `host:port`; IPv6 with brackets.
+void advertise(std::string_view address, protocol::server_info& as) {
+  const auto colon = address.rfind(':');
+  std::uint16_t port = 0;
+  if (colon != std::string_view::npos && address.find(']', colon) == std::string_view::npos) {
+    const auto digits = address.substr(colon + 1);
+    const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (failed == std::errc{} && end == digits.data() + digits.size()) {
+      address = address.substr(0, colon);
+      as.port = port;
+    }
+  }
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']') {
+    address = address.substr(1, address.size() - 2);
+  }
+  as.host = address;
+}
+
+protocol::server_info complete(protocol::server_info identity, const options& opts) {
+  identity.host = opts.host;
+  if (!opts.advertise.empty()) advertise(opts.advertise, identity);
+  identity.max_payload = opts.max_payload;
+  identity.headers = opts.headers;
+  return identity;
+}
+
+}  // namespace
+
+in_force::in_force(options settings, protocol::server_info identity, accounts& registry)
+    : opts(std::move(settings)), info(complete(std::move(identity), opts)), access(opts.access) {
+  const auto add = [&](std::string_view name) -> account& {
+    account& found = registry.make(name);
+    accounts_.emplace(found.name, &found);
+    return found;
+  };
+  add(global_account);
+  for (const auto& each : opts.access.accounts) {
+    account& one = add(each.name);
+    one.max_connections.store(each.max_connections, std::memory_order_relaxed);
+    one.max_subscriptions.store(each.max_subscriptions, std::memory_order_relaxed);
+    one.max_payload.store(each.max_payload, std::memory_order_relaxed);
+  }
+  if (!opts.access.system_account.empty()) add(opts.access.system_account);
+  for (const auto& [name, each] : accounts_) {
+    each->is_system.store(name == opts.access.system_account, std::memory_order_relaxed);
+  }
+}
+
+account& in_force::account_of(const principal& who) const {
+  return *accounts_.at(who.account);
+}
+
+std::chrono::milliseconds in_force::login_timeout() const noexcept {
+  const auto set = opts.access.timeout;
+  return set.count() > 0 ? set : default_login_timeout;
+}
+
+}  // namespace nuncio::server

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "auth/authenticator.hpp"
+#include "core/accounts.hpp"
+
+#include <nuncio/protocol/info.hpp>
+#include <nuncio/server/options.hpp>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace nuncio::server {
+
+/// What the options make of a server, ready to be used. Immutable: who changes the options makes
+/// another one, and each shard goes over to it when it is told.
+class in_force {
+ public:
+  /// `identity` is what doesn't follow from the options: id, version, port. Accounts that the
+  /// options name are made, and given their limits.
+  in_force(options settings, protocol::server_info identity, accounts& registry);
+
+  const options opts;
+  const protocol::server_info info;  ///< as told to clients, but for what differs by connection
+  const authenticator access;
+
+  [[nodiscard]] account& account_of(const principal& who) const;
+  /// How long a client may take until its CONNECT.
+  [[nodiscard]] std::chrono::milliseconds login_timeout() const noexcept;
+
+ private:
+  boost::unordered_flat_map<std::string_view, account*> accounts_;
+};
+
+}  // namespace nuncio::server
