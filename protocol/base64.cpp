@@ -27,21 +27,13 @@ std::string encode(std::string_view bytes, std::string_view digits) {
   return out;
 }
 
-}  // namespace
-
-std::string to_base64(std::string_view bytes) {
-  auto out = encode(bytes, standard);
-  while (out.size() % 4 != 0) out += '=';
-  return out;
-}
-
-std::optional<std::string> from_base64(std::string_view text) {
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
+// Without padding.
+std::optional<std::string> decode(std::string_view text, std::string_view digits) {
   std::string out;
   std::uint32_t bits = 0;
   unsigned held = 0;
   for (const char c : text) {
-    const auto value = standard.find(c);
+    const auto value = digits.find(c);
     if (value == std::string_view::npos) return std::nullopt;
     bits = bits << 6U | static_cast<std::uint32_t>(value);
     held += 6;
@@ -52,8 +44,25 @@ std::optional<std::string> from_base64(std::string_view text) {
   return out;
 }
 
+}  // namespace
+
+std::string to_base64(std::string_view bytes) {
+  auto out = encode(bytes, standard);
+  while (out.size() % 4 != 0) out += '=';
+  return out;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
+  return decode(text, standard);
+}
+
 std::string to_base64url(std::span<const std::byte> bytes) {
   return encode({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, for_urls);
+}
+
+std::optional<std::string> from_base64url(std::string_view text) {
+  return decode(text, for_urls);
 }
 
 }  // namespace nuncio::protocol

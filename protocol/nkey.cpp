@@ -1,3 +1,4 @@
+#include <nuncio/protocol/base64.hpp>
 #include <nuncio/protocol/nkey.hpp>
 
 #include <sodium.h>
@@ -135,6 +136,35 @@ std::optional<public_nkey> decode_public_nkey(std::string_view text) {
   std::transform(bytes.begin() + 1, bytes.begin() + body_size, result.key.begin(),
                  [](std::uint8_t b) { return std::byte{b}; });
   return result;
+}
+
+std::optional<nkey_signature> decode_signature(std::string_view text) {
+  constexpr std::string_view padding = "==";
+  constexpr std::size_t digits = (nkey_signature_size * 8 + 5) / 6;
+  std::optional<std::string> bytes;
+  if (text.size() == digits) {
+    bytes = from_base64url(text);
+  } else if (text.size() == digits + padding.size() && text.ends_with(padding)) {
+    bytes = from_base64(text);
+  }
+  if (!bytes || bytes->size() != nkey_signature_size) return std::nullopt;
+  nkey_signature out{};
+  std::transform(bytes->begin(), bytes->end(), out.begin(),
+                 [](char c) { return static_cast<std::byte>(c); });
+  return out;
+}
+
+bool verify(const public_nkey& signer, std::string_view bytes, const nkey_signature& signature) {
+  if (signer.kind == nkey_kind::curve) return false;
+  require_sodium();
+  return crypto_sign_verify_detached(
+             reinterpret_cast<const unsigned char*>(signature.data()),
+             reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+             reinterpret_cast<const unsigned char*>(signer.key.data())) == 0;
+}
+
+std::string make_nonce(std::span<const std::byte, nonce_size> random) {
+  return to_base64url(random);
 }
 
 nkey_pair::nkey_pair(nkey_kind kind, std::span<const std::byte, 32> seed) : kind_(kind) {

@@ -32,7 +32,7 @@ std::uint64_t make_plan(const sublist& index,
     out.clear();
     index.match(who, subject, key.hash, [&](subscription* sub) {
       const auto* const rules = sub->owner->rules.load(std::memory_order_acquire);
-      if (rules != nullptr && !rules->allows_delivery(subject)) return;
+      if (rules != nullptr && !rules->allows_delivery(subject, sub->queue())) return;
       target t;
       t.sub = sub;
       t.flags = sub->owner->flags.load(std::memory_order_relaxed);

@@ -1,3 +1,4 @@
+#include <nuncio/protocol/base64.hpp>
 #include <nuncio/protocol/nkey.hpp>
 
 #include <doctest/doctest.h>
@@ -134,4 +135,72 @@ TEST_CASE("nkey: any wrong character, length or checksum of a seed is refused") 
   CHECK_FALSE(nkey_pair::from_seed(good.substr(1)));
   CHECK_FALSE(nkey_pair::from_seed(good + "A"));
   CHECK_FALSE(nkey_pair::from_seed(nkey_pair(nkey_kind::user, counting_bytes()).public_key()));
+}
+
+TEST_CASE("nkey: what a pair signs is verified by its public key, and nothing else is") {
+  const nkey_pair pair(nkey_kind::user, counting_bytes());
+  const auto key = decode_public_nkey(pair.public_key());
+  REQUIRE(key);
+  auto signature = pair.sign("AAECAwQFBgcICQo");
+  CHECK(verify(*key, "AAECAwQFBgcICQo", signature));
+  CHECK_FALSE(verify(*key, "AAECAwQFBgcICQp", signature));
+  CHECK_FALSE(verify(*key, "", signature));
+  signature[63] ^= std::byte{1};
+  CHECK_FALSE(verify(*key, "AAECAwQFBgcICQo", signature));
+  CHECK_FALSE(verify(*key, "AAECAwQFBgcICQo", nkey_signature{}));
+  CHECK_FALSE(verify(public_nkey{.kind = nkey_kind::user}, "x", nkey_signature{}));
+}
+
+TEST_CASE("nkey: a curve key verifies nothing") {
+  const nkey_pair pair(nkey_kind::user, counting_bytes());
+  auto key = *decode_public_nkey(pair.public_key());
+  key.kind = nkey_kind::curve;
+  CHECK_FALSE(verify(key, "x", pair.sign("x")));
+}
+
+TEST_CASE("nkey: a signature is read in base64 for URLs without padding, or the standard with it") {
+  const nkey_pair pair(nkey_kind::user, counting_bytes());
+  const auto signature = pair.sign("x");
+  const auto raw = to_base64url(signature);
+  const auto padded =
+      to_base64({reinterpret_cast<const char*>(signature.data()), signature.size()});
+  CHECK(decode_signature(raw) == signature);
+  CHECK(decode_signature(padded) == signature);
+  CHECK_FALSE(decode_signature(""));
+  CHECK_FALSE(decode_signature("=="));
+  CHECK_FALSE(decode_signature(raw + "A"));
+  CHECK_FALSE(decode_signature(raw.substr(1)));
+  CHECK_FALSE(decode_signature(raw + "="));
+  CHECK_FALSE(decode_signature(padded.substr(0, 87)));
+  nkey_signature ones;
+  ones.fill(std::byte{0xff});
+  CHECK(decode_signature(std::string(85, '_') + 'w') == ones);
+  CHECK(decode_signature(std::string(85, '/') + "w==") == ones);
+  CHECK_FALSE(decode_signature(std::string(85, '_') + "w=="));
+  CHECK_FALSE(decode_signature(std::string(85, '/') + "w"));
+}
+
+TEST_CASE("nkey: a signature of RFC 8032 is verified") {
+  // Section 7.1, test 1: of no bytes at all.
+  const auto from_hex = [](std::string_view hex, auto bytes) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      bytes[i] = static_cast<std::byte>(std::stoi(std::string(hex.substr(i * 2, 2)), nullptr, 16));
+    }
+    return bytes;
+  };
+  public_nkey key{.kind = nkey_kind::user};
+  key.key = from_hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", key.key);
+  const auto signature = from_hex(
+      "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555"
+      "fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+      nkey_signature{});
+  CHECK(verify(key, "", signature));
+  CHECK_FALSE(verify(key, "x", signature));
+}
+
+TEST_CASE("nkey: a nonce has 15 characters of its random bytes") {
+  std::array<std::byte, nonce_size> random{};
+  CHECK(make_nonce(random) == "AAAAAAAAAAAAAAA");
+  for (std::size_t i = 0; i < random.size(); ++i) random[i] = static_cast<std::byte>(i);
+  CHECK(make_nonce(random) == "AAECAwQFBgcICQo");
 }

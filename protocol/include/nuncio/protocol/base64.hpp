@@ -23,4 +23,9 @@ namespace nuncio::protocol {
 /// Thread:  any.
 [[nodiscard]] std::string to_base64url(std::span<const std::byte> bytes);
 
+/// Reads what to_base64url() writes.
+/// Errors:  nothing for other characters, padding among them.
+/// Thread:  any.
+[[nodiscard]] std::optional<std::string> from_base64url(std::string_view text);
+
 }  // namespace nuncio::protocol

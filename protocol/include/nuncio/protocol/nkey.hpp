@@ -42,13 +42,42 @@ struct public_nkey {
 /// Thread:  any.
 [[nodiscard]] std::optional<public_nkey> decode_public_nkey(std::string_view text);
 
+inline constexpr std::size_t nkey_signature_size = 64;  ///< bytes
+
+/// What signs.
+using nkey_signature = std::array<std::byte, nkey_signature_size>;
+
+/// Reads the `sig` of a CONNECT: base64 with `-` and `_` and without padding, or else the standard
+/// one with padding.
+///
+/// Errors:  nothing is returned for other characters, or if it isn't as long as a signature.
+/// Thread:  any.
+/// Source:  nats-server 2.15.2, server/auth.go, processClientOrLeafAuthentication.
+[[nodiscard]] std::optional<nkey_signature> decode_signature(std::string_view text);
+
+/// Did the owner of `signer` sign these bytes? False for a curve key, which can't sign.
+///
+/// Cost:    0.1 ms.
+/// Thread:  any.
+[[nodiscard]] bool verify(const public_nkey& signer,
+                          std::string_view bytes,
+                          const nkey_signature& signature);
+
+inline constexpr std::size_t nonce_size = 11;  ///< random bytes of a nonce
+
+/// The 15 characters that a server says in INFO as `nonce`. A client signs them as they are.
+///
+/// Pre:     `random` is unguessable, and never used twice.
+/// Thread:  any.
+[[nodiscard]] std::string make_nonce(std::span<const std::byte, nonce_size> random);
+
 /// A pair of ed25519 keys, which signs.
 ///
 /// Copies are wiped when they go.
 /// Thread:  any.
 class nkey_pair {
  public:
-  static constexpr std::size_t signature_size = 64;  ///< bytes
+  static constexpr std::size_t signature_size = nkey_signature_size;  ///< bytes
 
   /// Reads a seed, the 58 characters that begin with `S` and the letter of its kind.
   ///

@@ -1,0 +1,92 @@
+#include "subject_set.hpp"
+
+#include "hash.hpp"
+
+#include <nuncio/protocol/subject.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace nuncio::server {
+namespace {
+
+// How much of `pattern` is before its first token that is a wildcard.
+std::size_t literal_size(std::string_view pattern) noexcept {
+  for (std::size_t at = 0;;) {
+    const auto dot = pattern.find('.', at);
+    const auto token = pattern.substr(at, dot == std::string_view::npos ? dot : dot - at);
+    if (token == "*" || token == ">") return at;
+    if (dot == std::string_view::npos) return pattern.size();
+    at = dot + 1;
+  }
+}
+
+}  // namespace
+
+subject_set::subject_set(const std::vector<std::string>& patterns) {
+  rows_.reserve(patterns.size());
+  for (const auto& pattern : patterns) {
+    row r;
+    r.begin = static_cast<std::uint32_t>(text_.size());
+    r.size = static_cast<std::uint32_t>(pattern.size());
+    r.place = static_cast<std::uint32_t>(rows_.size());
+    r.prefix = static_cast<std::uint32_t>(literal_size(pattern));
+    r.literal = r.prefix == r.size;
+    r.first = first_bytes(std::string_view(pattern).substr(0, r.prefix));
+    const char ones[8] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    std::memcpy(&r.mask, ones, r.literal ? 8 : std::min<std::size_t>(r.prefix, 8));
+    text_ += pattern;
+    rows_.push_back(r);
+  }
+  if (rows_.size() <= max_scanned) return;
+
+  std::vector<std::pair<std::uint64_t, row>> hashed;
+  hashed.reserve(rows_.size());
+  for (const auto& r : rows_) hashed.emplace_back(hash_of(text_of(r).substr(0, r.prefix)), r);
+  std::sort(hashed.begin(), hashed.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  buckets_.reserve(hashed.size());
+  for (std::uint32_t i = 0; i < hashed.size(); ++i) {
+    rows_[i] = hashed[i].second;
+    auto& of = buckets_[hashed[i].first];
+    if (of.end == 0) of.begin = i;
+    of.end = i + 1;
+    lengths_.push_back(rows_[i].prefix);
+  }
+  std::sort(lengths_.begin(), lengths_.end());
+  lengths_.erase(std::unique(lengths_.begin(), lengths_.end()), lengths_.end());
+}
+
+bool subject_set::matches(std::string_view subject) const noexcept {
+  bool found = false;
+  each_match(subject, [&found](std::uint32_t) { return !(found = true); });
+  return found;
+}
+
+bool subject_set::covers(std::string_view subject) const noexcept {
+  bool found = false;
+  each_cover(subject, [&found](std::uint32_t) { return !(found = true); });
+  return found;
+}
+
+bool subject_set::row_matches(const row& r, std::string_view subject) const noexcept {
+  return r.literal ? same_bytes(text_of(r), subject) : protocol::matches(subject, text_of(r));
+}
+
+bool subject_set::row_covers(const row& r, std::string_view subject) const noexcept {
+  return r.literal ? same_bytes(text_of(r), subject) : protocol::covers(text_of(r), subject);
+}
+
+std::uint64_t subject_set::first_bytes(std::string_view text) noexcept {
+  if (text.size() >= 8) return detail::load(text.data(), 8);
+  std::uint64_t bytes = 0;
+  if (!text.empty()) std::memcpy(&bytes, text.data(), text.size());
+  return bytes;
+}
+
+// Patterns come from who runs the server, so that the seed needs not be a secret.
+std::uint64_t subject_set::hash_of(std::string_view prefix) noexcept {
+  return hash_bytes(prefix, 0);
+}
+
+}  // namespace nuncio::server
