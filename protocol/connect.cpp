@@ -2,6 +2,9 @@
 
 #include <nuncio/protocol/connect.hpp>
 
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <utility>
@@ -109,6 +112,22 @@ bool parse_connect(std::string_view text, connect_options& into) {
   }
   into = std::move(result);
   return true;
+}
+
+std::string without_secrets(std::string_view text) {
+  constexpr std::string_view hidden = "[REDACTED]";
+  constexpr std::array<std::string_view, 5> secrets{"pass", "auth_token", "jwt", "sig",
+                                                    "proxy_sig"};
+  json::value root;
+  if (!parse_json(text, root, {}) || !root.is_object()) return std::string(hidden);
+  for (auto& member : root.get_object()) {
+    const std::string_view key{member.key().data(), member.key().size()};
+    const bool is_secret = std::any_of(secrets.begin(), secrets.end(), [key](auto secret) {
+      return equals_ignoring_case(key, secret);
+    });
+    if (is_secret) member.value() = hidden;
+  }
+  return json::serialize(root);
 }
 
 std::string to_json(const connect_options& options) {

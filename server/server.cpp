@@ -7,6 +7,8 @@
 #include <nuncio/protocol/nkey.hpp>
 #include <nuncio/server/server.hpp>
 
+#include <sodium.h>
+
 #include <algorithm>
 #include <array>
 #include <random>
@@ -20,9 +22,6 @@ namespace {
 
 // Level of the JetStream API that clients see in 2.15.2, also with JetStream off.
 constexpr int api_level = 5;
-
-// Bytes that make the 15 characters of a nonce.
-constexpr std::size_t nonce_size = 11;
 
 // Passwords that may wait to be checked: some seconds' worth at bcrypt's usual cost, and no client
 // waits longer than that.
@@ -102,11 +101,11 @@ protocol::server_info node::info_for(const in_force& rules,
 }
 
 std::string node::nonce_of(std::uint64_t cid) const {
-  std::array<unsigned char, 16> mixed{};
-  crypto_generichash(mixed.data(), mixed.size(), reinterpret_cast<const unsigned char*>(&cid),
-                     sizeof cid, reinterpret_cast<const unsigned char*>(nonce_key.data()),
-                     nonce_key.size());
-  return protocol::to_base64_url({reinterpret_cast<const char*>(mixed.data()), nonce_size});
+  std::array<std::byte, crypto_generichash_BYTES_MIN> mixed{};
+  crypto_generichash(reinterpret_cast<unsigned char*>(mixed.data()), mixed.size(),
+                     reinterpret_cast<const unsigned char*>(&cid), sizeof cid,
+                     reinterpret_cast<const unsigned char*>(nonce_key.data()), nonce_key.size());
+  return protocol::make_nonce(std::span(mixed).first<protocol::nonce_size>());
 }
 
 void node::last_one_left() noexcept {

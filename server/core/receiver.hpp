@@ -30,7 +30,7 @@ struct receiver {
   const std::uint64_t id;
   std::atomic<const subscriber_rules*> rules{nullptr};  ///< what it may not hear; null: all allowed
   std::atomic<std::uint8_t> flags{0};
-  std::atomic<bool> closed{false};  ///< nothing reaches it any more
+  std::atomic<bool> closed{false};             ///< nothing reaches it any more
   std::atomic<reply_grants*> grants{nullptr};  ///< of a receiver that grants_replies
   role* self = nullptr;  ///< who takes the messages of a receiver that takes_itself; constant
 

@@ -11,8 +11,8 @@
 namespace nuncio::server {
 
 /// One thread for what takes too long for a shard, such as a bcrypt password. It starts with the
-/// first job. Jobs get values and give values back by posting to a shard; what waits is bounded, and
-/// what is too much is refused and counted.
+/// first job. Jobs get values and give values back by posting to a shard; what waits is bounded,
+/// and what is too much is refused and counted.
 ///
 /// Thread safety: post() from any thread, stop() from one that runs no job.
 class auxiliary {

@@ -65,6 +65,7 @@ class connection final : public receiver, private stream_events {
     return home_.load(std::memory_order_relaxed) == &here;
   }
   [[nodiscard]] const boost::asio::ip::tcp::endpoint& peer() const noexcept { return peer_; }
+  [[nodiscard]] connection_type type() const noexcept { return stream_->type(); }
   [[nodiscard]] role& meaning() const noexcept { return *role_; }
   [[nodiscard]] bool is_ending() const noexcept { return reason_.has_value(); }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/hash.hpp"
+#include "core/permissions.hpp"
 #include "core/router.hpp"
 
 #include <array>

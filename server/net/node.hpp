@@ -79,6 +79,7 @@ struct node {
   std::atomic<std::int64_t> connections{0};
   rate_limited slow_consumer_notice;
   rate_limited protocol_error_notice;
+  rate_limited violation_notice;
   rate_limited login_notice;
 };
 

@@ -158,6 +158,9 @@ class pipe_stream final : public stream {
     pipe_->wake_writer(true);
   }
   [[nodiscard]] bool is_direct() const noexcept override { return true; }
+  [[nodiscard]] connection_type type() const noexcept override {
+    return connection_type::in_process;
+  }
 
  private:
   std::shared_ptr<pipe> pipe_;

@@ -175,14 +175,12 @@ class shard {
   void take_over(connection& c, bool timed, std::uint64_t ticks);
 
   // Matching.
-  match_entry& find_targets(const account& who,
-                                  std::string_view subject,
-                                  std::uint16_t& last);
+  match_entry& find_targets(const account& who, std::string_view subject, std::uint16_t& last);
   match_entry& look_up(const account& who, std::string_view subject, std::uint16_t& last);
   match_entry& remember_nobody(const account& who,
-                                     std::string_view subject,
-                                     const sublist::key& key,
-                                     std::uint64_t stamp);
+                               std::string_view subject,
+                               const sublist::key& key,
+                               std::uint64_t stamp);
   void build(match_entry& entry,
              const account& who,
              std::string_view subject,

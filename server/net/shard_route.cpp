@@ -19,8 +19,8 @@ connection& connection_of(const target& t) noexcept {
 }  // namespace
 
 inline match_entry& shard::find_targets(const account& who,
-                                              std::string_view subject,
-                                              std::uint16_t& last) {
+                                        std::string_view subject,
+                                        std::uint16_t& last) {
   const auto is_current = [&](const match_entry& entry) {
     return entry.is_for(who, subject) && entry.stamp == node_.index.stamp(entry.place);
   };
@@ -59,7 +59,7 @@ outcome shard::publish(const account& who,
         const role* const sender = publisher == nullptr ? nullptr : &publisher->meaning();
         t.sub->owner->self->deliver(
             {op.subject, op.reply, t.sub->sid(), op.body.substr(0, op.header_size),
-             op.body.substr(op.header_size), sender, this},
+             op.body.substr(op.header_size), &who, sender, this},
             last);
         return;
       }
@@ -84,9 +84,7 @@ outcome shard::publish(const account& who,
   return result;
 }
 
-match_entry& shard::look_up(const account& who,
-                                  std::string_view subject,
-                                  std::uint16_t& last) {
+match_entry& shard::look_up(const account& who, std::string_view subject, std::uint16_t& last) {
   const sublist& index = node_.index;
   const auto key = index.key_of(who, subject);
   const auto slot = match_cache::slot_of(key.hash);
@@ -114,9 +112,9 @@ match_entry& shard::look_up(const account& who,
 }
 
 match_entry& shard::remember_nobody(const account& who,
-                                          std::string_view subject,
-                                          const sublist::key& key,
-                                          std::uint64_t stamp) {
+                                    std::string_view subject,
+                                    const sublist::key& key,
+                                    std::uint64_t stamp) {
   nobody_.set_key(who, subject, key.place);
   nobody_.stamp = stamp;
   return nobody_;

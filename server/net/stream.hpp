@@ -1,5 +1,7 @@
 #pragma once
 
+#include <nuncio/server/access.hpp>
+
 #include <boost/asio/io_context.hpp>
 
 #include <sys/uio.h>
@@ -67,6 +69,8 @@ class stream {
   virtual void shutdown() = 0;
 
   [[nodiscard]] virtual bool is_direct() const noexcept = 0;
+  /// How its peer came in.
+  [[nodiscard]] virtual connection_type type() const noexcept { return connection_type::standard; }
 };
 
 }  // namespace nuncio::server

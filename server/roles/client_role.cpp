@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 constexpr std::chrono::hours rtt_lifetime{1};
 
 constexpr std::string_view system_queue = "_sys_";
+constexpr std::string_view end_of_error = "'\r\n";
 
 bool is_reserved_reply(std::string_view reply) noexcept {
   return reply.starts_with("_R_.") || reply.starts_with("$JS.ACK.") || reply.starts_with("_GR_.") ||
@@ -44,43 +45,61 @@ std::string violation(std::string_view what,
     text += queue;
     text += '"';
   }
-  text += "'\r\n";
-  return text;
+  return text += end_of_error;
+}
+
+std::string quoted(std::string_view text) {
+  return std::string("\"").append(text).append("\"");
 }
 
 }  // namespace
 
 client_role::client_role(connection& c)
     : connection_(c),
-      account_(&c.home().of().global),
-      tracing_(c.home().of().opts.trace && c.home().of().log.enabled(log_level::trace)) {
-  limits_.max_control_line = opts().max_control_line;
-  limits_.max_payload = opts().max_payload;
+      account_(&c.home().of().all_accounts.global()),
+      tracing_(opts().trace && c.home().of().log.enabled(log_level::trace)) {
+  apply_limits();
   c.flags.store(receiver::no_headers, std::memory_order_relaxed);
 }
 
-client_role::~client_role() = default;
+client_role::~client_role() {
+  delete connection_.grants.load(std::memory_order_relaxed);
+}
 
 const options& client_role::opts() const noexcept {
-  return connection_.home().of().opts;
+  return connection_.home().rules().opts;
 }
 
 void client_role::on_open() {
-  account_->connections.fetch_add(1, std::memory_order_relaxed);
   last_input_ = connection_.home().now();
   send_info(info_kind::greeting);
-  connection_.set_timer(opts().ping_interval);
+  const auto& rules = connection_.home().rules();
+  if (rules.access.auth_required()) return connection_.set_timer(rules.login_timeout());
+  if (admit(rules.access.without_connect(connection_.type()))) {
+    connection_.set_timer(opts().ping_interval);
+  }
 }
 
 void client_role::send_info(info_kind kind) {
-  auto info = connection_.home().of().info_for(connection_.id, connection_.peer());
+  const auto& rules = connection_.home().rules();
+  auto info = node::info_for(rules, connection_.id, connection_.peer());
+  if (kind == info_kind::greeting && rules.access.needs_nonce()) {
+    info.nonce = connection_.home().of().nonce_of(connection_.id);
+  }
   info.connect_info = kind == info_kind::answers_connect;
-  if (info.connect_info) info.remote_account = account_->name;
+  if (info.connect_info) {
+    info.remote_account = account_->name;
+    info.acc_is_sys = account_->is_system.load(std::memory_order_relaxed);
+    info.max_payload = limits_.max_payload;
+  }
   info.ldm = kind == info_kind::lame_duck;
   connection_.send(protocol::info_line(info));
 }
 
 role::verdict client_role::on_input(std::string_view bytes) {
+  if (who_ == nullptr && !bytes.empty() && !may_begin(bytes.front())) [[unlikely]] {
+    return {0, 0, flow::closed};
+  }
   const auto result = protocol::parse(bytes.data(), bytes.size(), limits_, *this);
   if (std::exchange(active_, false)) last_input_ = connection_.home().now();
   const bool again = result.next == flow::again;
@@ -92,12 +111,26 @@ flow client_role::ok() {
   return flow::go_on;
 }
 
-bool client_role::may_publish(const protocol::ops::pub& op) {
-  const bool granted = may_publish_ == nullptr || may_publish_->allows(op.subject) ||
-                       (connection_.grants != nullptr &&
-                        connection_.grants->take(op.subject, connection_.home().now()));
+flow client_role::deny_publish(std::string_view subject) {
+  note_rarely(connection_.home().of().violation_notice, log_level::error,
+              "Publish Violation - Subject ", quoted(subject));
+  connection_.send(violation("Publish to", subject));
+  return flow::go_on;
+}
+
+// It was sent a message with this reply, and may answer.
+bool client_role::may_reply(std::string_view subject) {
+  auto* const granted = connection_.grants.load(std::memory_order_relaxed);
+  return granted != nullptr && granted->take(subject, connection_.home().now());
+}
+
+// All that publishing may be refused for, said to the client if it is.
+bool client_role::is_allowed(const protocol::ops::pub& op) {
+  const auto* const may = who_->may.get();
+  const bool granted =
+      may == nullptr || !may->publish || may->publish->allows(op.subject) || may_reply(op.subject);
   if (!granted || is_reserved_subject(op.subject)) {
-    connection_.send(violation("Publish to", op.subject));
+    deny_publish(op.subject);
     return false;
   }
   if (is_reserved_reply(op.reply)) {
@@ -133,9 +166,20 @@ flow client_role::publish(const protocol::ops::pub& op) {
   // Every reserved name begins with one of two characters.
   const bool suspicious =
       op.subject.front() == '$' || op.subject.front() == '_' || !op.reply.empty();
-  if ((suspicious || may_publish_ != nullptr) && !may_publish(op)) return flow::go_on;
-  ok();
-  const auto result = connection_.home().publish(*account_, &connection_, op, last_slot_);
+  const bool look_first =
+      verbose_ || (suspicious && (is_reserved_subject(op.subject) || is_reserved_reply(op.reply)));
+  if (look_first) [[unlikely]] {
+    if (!is_allowed(op)) return flow::go_on;
+    ok();
+  }
+  auto& home = connection_.home();
+  static const std::shared_ptr<const grants> everything;
+  const auto& may = look_first ? everything : who_->may;
+  auto result = home.publish(*account_, &connection_, may, op, last_slot_);
+  if (result == outcome::denied) [[unlikely]] {
+    if (!may_reply(op.subject)) return deny_publish(op.subject);
+    result = home.publish(*account_, &connection_, everything, op, last_slot_);
+  }
   if (no_responders_ && result != outcome::delivered && !op.reply.empty()) send_no_responders(op);
   return flow::go_on;
 }
@@ -164,6 +208,13 @@ void client_role::send_no_responders(const protocol::ops::pub& op) {
   connection_.send(line);
 }
 
+flow client_role::deny_subscription(const protocol::ops::sub& op) {
+  note_rarely(connection_.home().of().violation_notice, log_level::error,
+              "Subscription Violation - Subject ", quoted(op.subject));
+  connection_.send(violation("Subscription to", op.subject, op.queue));
+  return flow::go_on;
+}
+
 flow client_role::on_sub(const protocol::ops::sub& op) {
   active_ = true;
   if (tracing_) [[unlikely]] {
@@ -171,11 +222,19 @@ flow client_role::on_sub(const protocol::ops::sub& op) {
     text.append(op.subject).append(op.queue.empty() ? "" : " ").append(op.queue);
     trace("<<-", text.append(" ").append(op.sid));
   }
-  if (op.queue == system_queue) {
-    connection_.send(violation("Subscription to", op.subject, op.queue));
+  const auto* const may = who_->may.get();
+  if (op.queue == system_queue ||
+      (may != nullptr && may->subscribe && !may->subscribe->may_subscribe(op.subject, op.queue))) {
+    return deny_subscription(op);
+  }
+  const auto most_tokens = opts().max_subscription_tokens;
+  if (most_tokens > 0 && std::count(op.subject.begin(), op.subject.end(), '.') >= most_tokens) {
+    auto text = violation("Subscription to", op.subject);
+    text.insert(text.size() - end_of_error.size(), ", too many tokens");
+    connection_.send(text);
     return flow::go_on;
   }
-  if (opts().max_subscriptions > 0 && sids_.size() >= opts().max_subscriptions) {
+  if (const auto most = max_subscriptions(); most >= 0 && sids_.size() >= most) {
     return connection_.fail(errc::max_subscriptions);
   }
   if (auto* const known = sids_.find(op.sid)) {
@@ -281,7 +340,7 @@ flow client_role::on_connect(std::string_view json) {
   asked.protocol = protocol_;
   if (!protocol::parse_connect(json, asked)) return on_error(errc::bad_arguments);
   if (tracing_) [[unlikely]] {
-    trace("<<-", "CONNECT [REDACTED]");
+    trace("<<-", "CONNECT " + protocol::without_secrets(json));
   }
   if (connected_ && sids_.size() != 0) {
     // The reference forgets all subscriptions without a word.
@@ -294,16 +353,20 @@ flow client_role::on_connect(std::string_view json) {
   last_input_ = connection_.home().now();
   verbose_ = asked.verbose;
   pedantic_ = asked.pedantic;
-  if (asked.has_account) return connection_.fail(errc::authorization_violation);
+  if (asked.has_account) return refuse({});
+  if (const auto next = log_in(asked); next != flow::go_on) return next;
   if (asked.protocol < 0 || asked.protocol > 1) {
     return connection_.fail(errc::invalid_client_protocol);
   }
+  asked.headers = asked.headers && opts().headers;
   if (asked.no_responders && !asked.headers) return connection_.fail(errc::no_responders_headers);
   protocol_ = static_cast<std::uint8_t>(asked.protocol);
   no_responders_ = asked.no_responders;
   limits_.headers = asked.headers;
+  const bool answers = connection_.grants.load(std::memory_order_relaxed) != nullptr;
   const auto flags = static_cast<std::uint8_t>((asked.echo ? 0 : receiver::no_echo) |
-                                               (asked.headers ? 0 : receiver::no_headers));
+                                               (asked.headers ? 0 : receiver::no_headers) |
+                                               (answers ? receiver::grants_replies : 0));
   if (connection_.flags.exchange(flags, std::memory_order_relaxed) != flags && sids_.size() != 0) {
     connection_.home().of().index.invalidate_all();
   }
@@ -368,6 +431,10 @@ void client_role::schedule_ping() {
 }
 
 void client_role::on_timer() {
+  if (who_ == nullptr) {
+    if (check_ == nullptr) connection_.fail(errc::authentication_timeout);
+    return;
+  }
   const auto now = connection_.home().now();
   const bool rtt_known = last_rtt_ != decltype(last_rtt_){} && now - last_rtt_ < rtt_lifetime;
   if (now - last_input_ >= opts().ping_interval || !rtt_known) {
@@ -396,7 +463,7 @@ void client_role::on_close(close_reason reason) {
   }
   sids_.clear();
   removed_.clear();
-  account_->connections.fetch_sub(1, std::memory_order_relaxed);
+  if (who_ != nullptr) account_->leave();
 
   const bool slow =
       reason == close_reason::slow_pending || reason == close_reason::slow_write_deadline;
@@ -418,6 +485,13 @@ std::string client_role::describe() const {
   text +=
       ':' + std::to_string(connection_.peer().port()) + " - cid:" + std::to_string(connection_.id);
   if (title_ != nullptr) text.append(" - \"").append(title_.get()).append("\"");
+  if (who_ != nullptr && !who_->name.empty()) {
+    text.append(" - \"")
+        .append(account_->name)
+        .append(who_->by == principal::proof::nkey ? "/nkey:" : "/user:")
+        .append(who_->name)
+        .append("\"");
+  }
   return text;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "auth/authenticator.hpp"
 #include "core/account.hpp"
 #include "core/permissions.hpp"
 #include "core/sid_map.hpp"
@@ -30,11 +31,14 @@ class client_role final : public role {
   void on_open() override;
   verdict on_input(std::string_view bytes) override;
   void on_timer() override;
-  [[nodiscard]] bool can_move() const override { return removed_.empty() && !waiting_; }
+  [[nodiscard]] bool can_move() const override {
+    return removed_.empty() && !waiting_ && check_ == nullptr;
+  }
   void on_lame_duck() override;
   void on_close(close_reason reason) override;
   void deliver(const delivery& message, bool last) override;
   void on_exhausted(subscription* sub, std::uint32_t sid_hash) override;
+  [[nodiscard]] std::string user_info() const override;
   [[nodiscard]] std::string describe() const override;
 
   // The parser's handler.
@@ -53,9 +57,29 @@ class client_role final : public role {
     subscription* sub;
   };
 
+  // A bcrypt password is checked elsewhere; CONNECT is looked at again when that is done.
+  struct password_check {
+    std::shared_ptr<const principal> who;
+    enum class state : std::uint8_t { asked, right, wrong } is = state::asked;
+  };
+
   [[nodiscard]] const options& opts() const noexcept;
+
+  // Logging in: client_login.cpp.
+  [[nodiscard]] bool may_begin(char first);
+  [[nodiscard]] protocol::flow log_in(protocol::connect_options& asked);
+  [[nodiscard]] bool ask_for_check(const decision& what);
+  [[nodiscard]] protocol::flow refuse(std::string_view who);
+  [[nodiscard]] bool admit(std::shared_ptr<const principal> who);
+  void apply_limits();
+  void apply_grants(std::shared_ptr<const principal> who);
+  [[nodiscard]] std::int64_t max_subscriptions() const noexcept;
+
   protocol::flow publish(const protocol::ops::pub& op);
-  [[nodiscard]] bool may_publish(const protocol::ops::pub& op);
+  protocol::flow deny_publish(std::string_view subject);
+  protocol::flow deny_subscription(const protocol::ops::sub& op);
+  [[nodiscard]] bool may_reply(std::string_view subject);
+  [[nodiscard]] bool is_allowed(const protocol::ops::pub& op);
   protocol::flow ok();
   enum class info_kind : std::uint8_t { greeting, answers_connect, lame_duck };
   void send_info(info_kind kind);
@@ -77,7 +101,8 @@ class client_role final : public role {
   protocol::parse_limits limits_;
   // Removed from the index, in `sids_` until no shard can be staging messages for them.
   std::vector<removed> removed_;
-  std::unique_ptr<publisher_rules> may_publish_;  // null: anything
+  std::shared_ptr<const principal> who_;  // null: nobody yet
+  std::unique_ptr<password_check> check_;
   // CONNECT's `version:lang:name`, as logs show it; not a std::string, which takes 32 bytes of
   // each.
   std::unique_ptr<char[]> title_;
@@ -96,7 +121,7 @@ class client_role final : public role {
   bool first_ping_ = true;
   bool waiting_ = false;    // for a grace period
   bool suspended_ = false;  // input waits for it, too
-  const bool tracing_;
+  bool tracing_;
 };
 
 }  // namespace nuncio::server

@@ -39,44 +39,46 @@ internal_role::~internal_role() {
 }
 
 void internal_role::subscribe() {
-  auto* const sub = subscription::create(*this, node_.global.id, user_info_subject, {}, "1");
-  subscriptions_.push_back(sub);
-  node_.shards.front()->subscribe(node_.global, sub);
-  node_.global.subscriptions.fetch_sub(1, std::memory_order_relaxed);  // nobody's but ours
-}
-
-void internal_role::deliver(const delivery& message, bool) {
-  if (message.reply.empty()) return;
-  shard& here = *message.from;
-  // Later: the shard is in the middle of a delivery now.
-  boost::asio::post(here.io(), [this, &here, reply = std::string(message.reply)] {
-    const std::string text = user_info();
-    const std::string size = std::to_string(text.size());
-    protocol::ops::pub op;
-    op.subject = reply;
-    op.size_text = size;
-    op.body = text;
-    std::uint16_t slot = 0;
-    here.enter();
-    here.publish(node_.global, nullptr, op, slot);
-    here.end_batch();
+  node_.all_accounts.for_each([this](account& each) {
+    auto* const sub = subscription::create(*this, each.id, user_info_subject, {}, "1");
+    subscriptions_.push_back(sub);
+    node_.shards.front()->subscribe(each, sub);
+    each.subscriptions.fetch_sub(1, std::memory_order_relaxed);  // nobody's but ours
   });
 }
 
-std::string internal_role::user_info() {
-  const json::object answer{
-      {"server",
-       {{"name", node_.info.server_name},
-        {"host", node_.info.host},
-        {"id", node_.info.server_id},
-        {"ver", node_.info.version},
-        {"jetstream", false},
-        {"flags", 0},
-        {"seq", sequence_.fetch_add(1, std::memory_order_relaxed) + 1},
-        {"time", utc_now()}}},
-      {"data", {{"user", ""}, {"account", node_.global.name}, {"account_name", node_.global.name}}},
+void internal_role::deliver(const delivery& message, bool) {
+  if (message.reply.empty() || message.sender == nullptr) return;
+  shard& here = *message.from;
+  // Later: the shard is in the middle of a delivery now.
+  boost::asio::post(here.io(),
+                    [this, &here, to = message.account, reply = std::string(message.reply),
+                     user = message.sender->user_info()] {
+                      const std::string text = answer(user);
+                      const std::string size = std::to_string(text.size());
+                      protocol::ops::pub op;
+                      op.subject = reply;
+                      op.size_text = size;
+                      op.body = text;
+                      std::uint16_t slot = 0;
+                      here.enter();
+                      here.publish(*to, nullptr, nullptr, op, slot);
+                      here.end_batch();
+                    });
+}
+
+std::string internal_role::answer(std::string_view data) {
+  const json::object server{
+      {"name", node_.identity.server_name},
+      {"host", node_.opts.host},
+      {"id", node_.identity.server_id},
+      {"ver", node_.identity.version},
+      {"jetstream", false},
+      {"flags", 0},
+      {"seq", sequence_.fetch_add(1, std::memory_order_relaxed) + 1},
+      {"time", utc_now()},
   };
-  return json::serialize(answer);
+  return "{\"server\":" + json::serialize(server) + ",\"data\":" + std::string(data) + '}';
 }
 
 }  // namespace nuncio::server

@@ -40,7 +40,7 @@ class internal_role final : public role, private receiver {
   void on_close(close_reason) override {}
   void on_exhausted(subscription*, std::uint32_t) override {}
 
-  [[nodiscard]] std::string user_info();
+  [[nodiscard]] std::string answer(std::string_view data);
 
   node& node_;
   std::atomic<std::uint64_t> sequence_{0};

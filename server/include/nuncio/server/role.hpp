@@ -10,6 +10,7 @@
 
 namespace nuncio::server {
 
+struct account;
 class role;
 class shard;
 struct subscription;
@@ -37,6 +38,7 @@ struct delivery {
   std::string_view sid;      ///< of the subscription that gets it
   std::string_view headers;  ///< the whole block, or empty
   std::string_view payload;  ///< without the headers
+  const server::account* account = nullptr;  ///< of the publisher
   const role* sender = nullptr;  ///< whose connection published it; null: the server itself
   shard* from =
       nullptr;  ///< on whose thread this is; publish from there only later, by posting to it

@@ -1,0 +1,200 @@
+#include "auth/password.hpp"
+#include "client_role.hpp"
+#include "net/shard.hpp"
+
+#include <nuncio/protocol/connect.hpp>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <sodium.h>
+
+#include <algorithm>
+#include <utility>
+
+// Logging in: who is it, in which account, and what may it do.
+namespace nuncio::server {
+namespace {
+
+using protocol::errc;
+using protocol::flow;
+
+// The password of a client while it waits to be checked.
+class kept_secret {
+ public:
+  explicit kept_secret(std::string_view text) : text_(text) {}
+  kept_secret(const kept_secret&) = delete;
+  kept_secret& operator=(const kept_secret&) = delete;
+  ~kept_secret() { sodium_memzero(text_.data(), text_.size()); }
+
+  [[nodiscard]] std::string_view text() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+};
+
+// CONNECT's copies of them go with it.
+void wipe(protocol::connect_options& asked) {
+  for (auto* const text : {&asked.pass, &asked.auth_token, &asked.jwt}) {
+    sodium_memzero(text->data(), text->size());
+    text->clear();
+  }
+}
+
+std::string name_of(const credentials& shown) {
+  if (!shown.nkey.empty()) return "Nkey \"" + std::string(shown.nkey) + '"';
+  if (!shown.user.empty()) return "User \"" + std::string(shown.user) + '"';
+  return {};
+}
+
+}  // namespace
+
+// Where credentials are asked for, nothing comes before CONNECT, unless there is somebody whom
+// those are who bring none.
+bool client_role::may_begin(char first) {
+  if (first == 'C' || first == 'c') return true;
+  auto who = connection_.home().rules().access.without_connect(connection_.type());
+  if (who == nullptr) {
+    return refuse({}) != flow::closed;
+  }
+  return admit(std::move(who));
+}
+
+flow client_role::log_in(protocol::connect_options& asked) {
+  const auto& home = connection_.home();
+  const auto& access = home.rules().access;
+  const auto shown = credentials_of(asked);
+  if (check_ != nullptr) {
+    // CONNECT comes a second time, with the answer.
+    const auto done = std::exchange(check_, nullptr);
+    wipe(asked);
+    if (done->is != password_check::state::right) return refuse(name_of(shown));
+    return admit(std::move(done->who)) ? flow::go_on : flow::closed;
+  }
+  const auto nonce = access.needs_nonce() ? home.of().nonce_of(connection_.id) : std::string();
+  const auto found = access.decide(shown, {connection_.type(), nonce});
+  if (found.what == decision::kind::check_password) {
+    const bool is_asked = ask_for_check(found);
+    wipe(asked);
+    if (is_asked) return flow::again;
+    // Not their fault: a text after which clients come back.
+    return connection_.fail(errc::max_connections);
+  }
+  wipe(asked);
+  if (found.what != decision::kind::accepted) return refuse(name_of(shown));
+  return admit(found.who) ? flow::go_on : flow::closed;
+}
+
+// False if too many wait for that already.
+bool client_role::ask_for_check(const decision& what) {
+  auto& home = connection_.home();
+  check_ = std::make_unique<password_check>();
+  check_->who = what.who;
+  auto job = [&home, cid = connection_.id, stored = std::string(what.stored),
+              offered = std::make_shared<const kept_secret>(what.offered)] {
+    const bool is_right = matches_bcrypt(stored, offered->text());
+    home.post_to_role(cid, [is_right](role& r) {
+      // Only clients ask, and ids are never used again.
+      auto& self = static_cast<client_role&>(r);
+      using state = password_check::state;
+      if (self.check_ == nullptr) return;
+      self.check_->is = is_right ? state::right : state::wrong;
+      self.connection_.resume();
+    });
+  };
+  if (home.of().aside.post(std::move(job))) return true;
+  check_.reset();
+  note_rarely(home.of().login_notice, log_level::error, "authentication error - ",
+              "too many passwords wait to be checked");
+  return false;
+}
+
+// The same answer whatever is wrong: who guesses learns nothing.
+flow client_role::refuse(std::string_view who) {
+  note_rarely(connection_.home().of().login_notice, log_level::error,
+              who.empty() ? "authentication error" : "authentication error - ", who);
+  return connection_.fail(errc::authorization_violation);
+}
+
+// False if its account is full, and the connection over.
+bool client_role::admit(std::shared_ptr<const principal> who) {
+  account& to = connection_.home().rules().account_of(*who);
+  if (who_ == nullptr || &to != account_) {
+    if (!to.join()) {
+      connection_.fail(errc::max_account_connections);
+      return false;
+    }
+    if (who_ != nullptr) account_->leave();
+    account_ = &to;
+  }
+  apply_grants(std::move(who));
+  apply_limits();
+  return true;
+}
+
+void client_role::apply_limits() {
+  const auto of_account = account_->max_payload.load(std::memory_order_relaxed);
+  limits_.max_control_line = opts().max_control_line;
+  limits_.max_payload =
+      of_account < 0 ? opts().max_payload : std::min(opts().max_payload, of_account);
+}
+
+void client_role::apply_grants(std::shared_ptr<const principal> who) {
+  const auto* const may = who->may.get();
+  const auto* const hears = may != nullptr && may->subscribe && may->subscribe->filters_deliveries()
+                                ? &*may->subscribe
+                                : nullptr;
+  std::unique_ptr<reply_grants> replies;
+  if (may != nullptr && may->responses) replies = std::make_unique<reply_grants>(who->may);
+  connection_.rules.store(hears, std::memory_order_release);
+  auto* const old_replies =
+      connection_.grants.exchange(replies.release(), std::memory_order_acq_rel);
+  // Other shards may be looking at what was in force.
+  auto& epoch = connection_.home().epoch();
+  if (old_replies != nullptr) epoch.retire(old_replies);
+  if (who_ != nullptr && who_->may != nullptr) {
+    epoch.retire(new std::shared_ptr<const principal>(std::move(who_)));
+  }
+  who_ = std::move(who);
+}
+
+// Negative: no limit.
+std::int64_t client_role::max_subscriptions() const noexcept {
+  const auto of_server = opts().max_subscriptions > 0 ? opts().max_subscriptions : -1;
+  const auto of_account = account_->max_subscriptions.load(std::memory_order_relaxed);
+  if (of_account < 0 || of_server < 0) return std::max(of_account, of_server);
+  return std::min(of_account, of_server);
+}
+
+std::string client_role::user_info() const {
+  namespace json = boost::json;
+  json::object out{{"user", who_ != nullptr ? who_->name : std::string()},
+                   {"account", account_->name},
+                   {"account_name", account_->name}};
+  const auto* const may = who_ == nullptr ? nullptr : who_->may.get();
+  if (may == nullptr) return json::serialize(out);
+  const auto listed = [](const std::vector<std::string>& texts) {
+    json::array all;
+    for (const auto& each : texts) all.emplace_back(each);
+    return all;
+  };
+  const auto shown = [&](const subject_rules& rules) {
+    json::object side;
+    if (rules.allow) side["allow"] = listed(*rules.allow);
+    if (!rules.deny.empty()) side["deny"] = listed(rules.deny);
+    return side;
+  };
+  json::object rights;
+  const auto publish = shown(may->said.publish);
+  const auto subscribe = shown(may->said.subscribe);
+  if (!publish.empty()) rights["publish"] = publish;
+  if (!subscribe.empty()) rights["subscribe"] = subscribe;
+  if (may->said.responses) {
+    rights["responses"] = {{"max", may->said.responses->max},
+                           {"ttl", may->said.responses->expires.count()}};
+  }
+  out["permissions"] = std::move(rights);
+  return json::serialize(out);
+}
+
+}  // namespace nuncio::server
