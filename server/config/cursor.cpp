@@ -134,6 +134,16 @@ std::size_t cursor::find_block_end() {
   return end;
 }
 
+void cursor::skip_unclosed_block(std::size_t start) {
+  if (since(start).find(')') != text_.npos) return;
+  while (!at_end()) {
+    advance();
+    skip_blanks();
+    if (peek() == ')') return advance();
+    skip_line();
+  }
+}
+
 place cursor::place_of(std::size_t offset, std::uint32_t file) const {
   const auto next = std::upper_bound(line_starts_.begin(), line_starts_.end(), offset);
   return {.file = file,

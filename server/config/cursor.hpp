@@ -56,6 +56,9 @@ class cursor {
     return text_.substr(from, position_ - from);
   }
 
+  /// From the rest of the first line of a block that has no end to where it may have been meant to
+  /// end: on the same line, at a `)` that begins a line, or else at the end of the text.
+  void skip_unclosed_block(std::size_t start);
   /// The line's end before a `)` that is alone on its line, if the point is in a block; else npos.
   [[nodiscard]] std::size_t find_block_end();
 

@@ -2,6 +2,7 @@
 
 #include "cursor.hpp"
 #include "digest.hpp"
+#include "parsing.hpp"
 #include "scalar.hpp"
 
 #include <algorithm>
@@ -14,33 +15,6 @@
 namespace nuncio::server::config {
 
 namespace {
-
-// What keeps every input within bounds. No configuration comes near.
-constexpr std::size_t deepest_nesting = 64;
-constexpr std::size_t deepest_include = 32;
-constexpr std::size_t most_includes = 1000;
-constexpr std::size_t most_problems = 1000;
-/// In bytes, of all values that stand for variables.
-constexpr std::size_t most_copied = 64UL * 1024 * 1024;
-
-/// What all files of a document share.
-struct parsing {
-  const surroundings& world;
-  std::vector<std::string> files;
-  std::vector<std::string> including;  ///< the files that are being read, each by the one before
-  std::vector<std::string> resolving;  ///< the same of environment variables
-  std::size_t includes = 0;
-  std::size_t copied = 0;
-};
-
-/// `"a" > "b"`, from the first mention of the last in a chain.
-std::string circle(const std::vector<std::string>& chain, const std::string& last) {
-  std::string out;
-  for (auto at = std::find(chain.begin(), chain.end(), last); at != chain.end(); ++at) {
-    out += in_quotes(*at) + " > ";
-  }
-  return out + in_quotes(last);
-}
 
 std::string normal(const std::filesystem::path& path) {
   auto text = path.lexically_normal().string();
@@ -156,7 +130,11 @@ class text_parser {
 
   /// The text ends too early. Said once: what else is open is so for the same reason.
   void unexpected_end(std::string_view expected) {
-    if (!std::exchange(has_told_end_, true)) unexpected(expected);
+    // Nor is it worth a word where the last line has a mistake, as it may be in that.
+    const auto end = place_of(in_.position());
+    const bool is_told = !problems_.empty() && problems_.back().at.file == end.file &&
+                         problems_.back().at.line == end.line;
+    if (!std::exchange(has_told_end_, true) && !is_told) unexpected(expected);
   }
 
   /// Top level: statements, and braces around them, which say nothing.
@@ -354,8 +332,14 @@ class text_parser {
     }
     const bool is_missing =
         in_.at_line_end() || (where == scope::map && (in_.peek() == ',' || in_.peek() == '}'));
-    if (is_missing) unexpected(missing);
-    return !is_missing;
+    if (!is_missing) return true;
+    unexpected(missing);
+    if (!in_.at_line_end()) return false;
+    // What opens a map or a list on the next line is meant as the value.
+    in_.skip_spaces();
+    if (in_.peek() == '{' || in_.peek() == '[') return true;
+    in_.move_to(said.value_start);
+    return false;
   }
 
   /// False if it was wrong; then nothing should be made of it.
@@ -483,39 +467,24 @@ class text_parser {
   }
 
   bool copy(const value& from, std::size_t start, std::size_t depth, value& into) {
-    if (!can_copy(0, start)) return false;
-    std::size_t bytes = 0;
-    if (depth + height(from, bytes) > deepest_nesting) {
-      complain(start, in_.found_at(start) + ", whose value is nested", too_deep());
-      return false;
-    }
-    if (!can_copy(bytes, start)) return false;
     const auto at = into.at;
-    into = from;
-    into.at = at;
-    return true;
-  }
-
-  /// Counts what stands for variables: a few of them in each other can make a document explode.
-  bool can_copy(std::size_t bytes, std::size_t start) {
-    if (shared_.copied <= most_copied) shared_.copied += bytes;
-    if (shared_.copied <= most_copied) return true;
-    complain(start, in_.found_at(start) + ", whose value is large",
-             "variables to stand for no more than 64 MiB in all");
+    switch (shared_.copy(from, depth, into)) {
+      case parsing::copied::done:
+        into.at = at;
+        return true;
+      case parsing::copied::too_deep:
+        complain(start, in_.found_at(start) + ", whose value is nested", too_deep());
+        return false;
+      case parsing::copied::too_much:
+        complain_of_copies(start);
+        return false;
+    }
     return false;
   }
 
-  /// How many lists and maps are in each other; adds what they take.
-  static std::size_t height(const value& what, std::size_t& bytes) {
-    bytes += sizeof(value) + what.text.size();
-    if (what.what != kind::list && what.what != kind::map) return 0;
-    std::size_t highest = 0;
-    for (const auto& item : what.items) highest = std::max(highest, height(item, bytes));
-    for (const auto& one : what.members) {
-      bytes += sizeof(member) - sizeof(value) + one.key.size();
-      highest = std::max(highest, height(one.is, bytes));
-    }
-    return highest + 1;
+  void complain_of_copies(std::size_t start) {
+    complain(start, in_.found_at(start) + ", whose value is large",
+             "variables to stand for no more than 64 MiB in all");
   }
 
   /// The text of an environment variable is read as the value of a key.
@@ -539,7 +508,10 @@ class text_parser {
       complain(start, in_.found_at(start), too_deep());
       return false;
     }
-    if (!can_copy(text->size(), start)) return false;
+    if (!shared_.count_copy(text->size())) {
+      complain_of_copies(start);
+      return false;
+    }
     std::vector<problem> problems;
     resolving.push_back(name);
     constexpr const char* key = "value";
@@ -551,8 +523,7 @@ class text_parser {
       into = std::move(root.is.members[found->second].is);
       return true;
     }
-    complain(start, in_quotes("$" + name) + " of the environment with a mistake",
-             problems.empty() ? "a value" : "better (" + problems.front().text + ")");
+    complain(start, in_environment(name, problems));
     return false;
   }
 
@@ -633,7 +604,9 @@ class text_parser {
 
 document parse_text(std::string_view text, const std::string& path, const surroundings& world) {
   document out;
-  parsing shared{.world = world, .files = {path}, .including = {normal(path)}};
+  parsing shared(world);
+  shared.files = {path};
+  shared.including = {normal(path)};
   out.root = text_parser(shared, text, path, 0, out.problems).read().is;
   out.files = std::move(shared.files);
   if (!out.problems.empty()) return out;

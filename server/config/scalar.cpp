@@ -157,7 +157,10 @@ class reader {
   /// `(`, any lines, and a `)` that is alone on its line.
   void read_block() {
     const auto end = in_.find_block_end();
-    if (end == std::string_view::npos) return fail_unclosed("a line with nothing but \")\"");
+    if (end == std::string_view::npos) {
+      fail_unclosed("a line with nothing but \")\"");
+      return in_.skip_unclosed_block(start_);
+    }
     out_.is.text = in_.text().substr(start_ + 1, end - start_);
     in_.move_to(end + 2);
   }

@@ -1,5 +1,5 @@
-// Prints what nuncio makes of configuration files, as conf_oracle prints what nats-server does: one line of JSON for each
-// file named on the lines of the standard input.
+// Prints what nuncio makes of configuration files, as conf_oracle prints what nats-server does: one
+// line of JSON for each file named on the lines of the standard input.
 
 #include "config/digest.hpp"
 #include "config/parser.hpp"
@@ -18,8 +18,8 @@ std::string tree(const value& what);
 std::string map_tree(const value& what) {
   std::vector<const member*> sorted;
   for (const auto& one : what.members) sorted.push_back(&one);
-  std::sort(
-      sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->key < b->key; });
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto* a, const auto* b) { return a->key < b->key; });
   std::string members;
   std::string used;
   for (const auto* one : sorted) {
