@@ -24,8 +24,8 @@ struct document {
   /// includes them.
   std::vector<std::string> files;
   std::vector<problem> problems;  ///< of the grammar, in the order of the text
-  /// `sha256:` and the hash of the whole as JSON, with sorted keys and without what was used as a
-  /// variable: the same as nats-server says. Empty if there are problems.
+  /// `sha256:` and the hash of the whole as JSON with sorted keys, what was used as a variable
+  /// included: the same as nats-server says. Empty if there are problems that are no warnings.
   std::string digest;
 };
 
@@ -46,8 +46,12 @@ struct surroundings {
 
 /// Reads a configuration: comments, maps, lists, includes, variables, units, block strings.
 ///
-/// Errors:  in document::problems, all of them: after one the parser goes on at the next line.
-///          What is read then is still good enough to look for further mistakes.
+/// Errors:  in document::problems, all of them up to a thousand, each as `found …, expected …`:
+///          after one the parser goes on at the next line. What is read then is still good enough
+///          to look for further mistakes: it lacks the members whose values were wrong.
+///          A document without values is one warning.
+/// Limits:  lists and maps 64 deep, includes 32 deep and 1000 in all, files of 64 MiB, 64 MiB of
+///          values that stand for variables. What is beyond is an error that says so.
 /// Thread:  any.
 /// Source:  nats-server 2.15.2, conf/, checked against a live one.
 [[nodiscard]] document parse_file(const std::string& path, const surroundings& world);

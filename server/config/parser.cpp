@@ -1,0 +1,631 @@
+#include "parser.hpp"
+
+#include "cursor.hpp"
+#include "digest.hpp"
+#include "parsing.hpp"
+#include "scalar.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+namespace nuncio::server::config {
+
+namespace {
+
+std::string normal(const std::filesystem::path& path) {
+  auto text = path.lexically_normal().string();
+  if (text.size() > 1 && text.ends_with('/')) text.pop_back();
+  return text;
+}
+
+/// A map that is being read. Its keys are looked up for variables.
+struct open_map {
+  value is{.what = kind::map};
+  std::unordered_map<std::string, std::size_t> index;  ///< of members, by key
+  std::unordered_set<std::string> broken;              ///< keys with a value that was wrong
+
+  void set(member one) {
+    const auto [found, is_new] = index.emplace(one.key, is.members.size());
+    if (is_new) {
+      is.members.push_back(std::move(one));
+    } else {
+      is.members[found->second] = std::move(one);
+    }
+  }
+};
+
+/// Where a key may stand.
+enum class scope : std::uint8_t {
+  top,
+  braces,  ///< `{ }` around the whole document, as in JSON
+  map,
+};
+
+/// Reads one text: a file, or the value of an environment variable.
+///
+/// The grammar has few characters with a meaning of their own, so a mistake often is a valid
+/// beginning of something else. `end_statement` therefore looks back when something doesn't fit.
+class text_parser {
+ public:
+  /// `depth` is how deep in others this text is read. A text that is in no file has an empty path,
+  /// and all of it is at `fixed_place`.
+  text_parser(parsing& shared,
+              std::string_view text,
+              const std::string& path,
+              std::size_t depth,
+              std::vector<problem>& problems,
+              std::optional<place> fixed_place = {})
+      : shared_(shared),
+        in_(text),
+        folder_(std::filesystem::path(path).parent_path()),
+        depth_(depth),
+        problems_(problems),
+        fixed_place_(fixed_place),
+        complain_(
+            [this](std::size_t offset, std::string what) { complain(offset, std::move(what)); }) {
+    if (fixed_place) return;
+    const auto known = std::find(shared.files.begin(), shared.files.end(), path);
+    file_ = static_cast<std::uint32_t>(known - shared.files.begin());
+    if (known == shared.files.end()) shared.files.push_back(path);
+  }
+
+  /// The whole text.
+  open_map read() {
+    open_map root;
+    root.is.at = place_of(0);
+    if (const auto zero = in_.text().find('\0'); zero != std::string_view::npos) {
+      complain(zero, "found a byte of zero, expected text in UTF-8");
+      return root;
+    }
+    maps_.push_back(&root);
+    read_document();
+    maps_.pop_back();
+    return root;
+  }
+
+ private:
+  /// A key with its value, or an include.
+  struct statement {
+    std::string key;
+    std::size_t key_start = 0;
+    std::size_t key_end = 0;  ///< behind the key and its quote
+    std::size_t value_start = 0;
+    bool is_raw_key = false;   ///< without quotes
+    bool is_scalar = false;    ///< its value is neither a list nor a map
+    std::size_t problems = 0;  ///< how many there were before it
+  };
+
+  [[nodiscard]] place place_of(std::size_t offset) const {
+    return fixed_place_ ? *fixed_place_ : in_.place_of(offset, file_);
+  }
+
+  void complain(std::size_t offset, std::string what) {
+    const auto at = place_of(offset);
+    // What is wrong in several ways is said to be so in the first.
+    const bool is_told = !problems_.empty() && !fixed_place_ && is_same(problems_.back().at, at);
+    if (has_given_up_ || is_told) return;
+    if (problems_.size() + 1 == most_problems) {
+      what += "; there are more mistakes than are worth telling";
+      has_given_up_ = true;
+      in_.move_to(in_.text().size());
+    }
+    problems_.push_back({.at = at, .text = std::move(what)});
+  }
+
+  static bool is_same(place a, place b) noexcept {
+    return a.file == b.file && a.line == b.line && a.column == b.column;
+  }
+
+  void complain(std::size_t offset, std::string_view found, std::string_view expected) {
+    complain(offset, "found " + std::string(found) + ", expected " + std::string(expected));
+  }
+
+  void unexpected(std::string_view expected) {
+    complain(in_.position(), in_.found_at(in_.position()), expected);
+  }
+
+  /// The text ends too early. Said once: what else is open is so for the same reason.
+  void unexpected_end(std::string_view expected) {
+    // Nor is it worth a word where the last line has a mistake, as it may be in that.
+    const auto end = place_of(in_.position());
+    const bool is_told = !problems_.empty() && problems_.back().at.file == end.file &&
+                         problems_.back().at.line == end.line;
+    if (!std::exchange(has_told_end_, true) && !is_told) unexpected(expected);
+  }
+
+  /// Top level: statements, and braces around them, which say nothing.
+  void read_document() {
+    std::size_t braces = 0;
+    while (!has_given_up_) {
+      in_.skip_spaces_and_comments();
+      if (in_.at_end()) return;
+      if (in_.peek() == '{') {
+        ++braces;
+        in_.advance();
+      } else if (in_.peek() == '}' && braces > 0) {
+        in_.advance();
+        if (--braces > 0) end_inner_braces();
+      } else if (in_.peek() == '}') {
+        // One too many is fine at the end, as a document may look like JSON.
+        const auto at = in_.position();
+        in_.advance();
+        in_.skip_spaces();
+        if (!in_.at_end()) complain(at, in_quotes("}"), "a key");
+      } else {
+        read_statement(braces > 0 ? scope::braces : scope::top, depth_, false);
+      }
+    }
+  }
+
+  /// Behind the braces within others comes a `,`, a comment, or the end of the others.
+  void end_inner_braces() {
+    for (;;) {
+      in_.skip_blanks();
+      if (in_.at_comment() || in_.peek() == '}') return;
+      const bool is_ignored = in_.at_line_end() || in_.peek() == '/';
+      if (!is_ignored && in_.peek() != ',' && in_.peek() != ';') break;
+      in_.advance();
+      if (!is_ignored) return;
+    }
+    if (in_.at_end()) {
+      unexpected_end("\"}\"");
+    } else {
+      unexpected("\",\" or \"}\"");
+    }
+  }
+
+  /// The point is behind a `{`, and afterwards behind the `}`.
+  value read_map(std::size_t start, std::size_t depth, bool in_list) {
+    open_map map;
+    map.is.at = place_of(start);
+    maps_.push_back(&map);
+    for (;;) {
+      in_.skip_spaces_and_comments();
+      if (in_.at_end()) {
+        unexpected_end("\"}\" for the \"{\" on line " + std::to_string(place_of(start).line));
+        break;
+      }
+      if (in_.peek() == '}') {
+        in_.advance();
+        break;
+      }
+      if (in_.peek() == ']') {
+        unexpected("a key or \"}\"");
+        if (in_list) break;
+        in_.advance();
+        continue;
+      }
+      read_statement(scope::map, depth, in_list);
+    }
+    maps_.pop_back();
+    return std::move(map.is);
+  }
+
+  /// The point is behind a `[`, and afterwards behind the `]`.
+  value read_list(std::size_t start, std::size_t depth) {
+    value list{.what = kind::list, .at = place_of(start)};
+    for (;;) {
+      in_.skip_spaces_and_comments();
+      const char c = in_.peek();
+      if (in_.at_end()) {
+        unexpected_end("\"]\" for the \"[\" on line " + std::to_string(place_of(start).line));
+        return list;
+      }
+      if (c == ']') {
+        in_.advance();
+        return list;
+      }
+      if (c == '}') {
+        unexpected("\"]\"");
+        return list;
+      }
+      if (c == ',' || c == ';') {
+        unexpected("a value or \"]\"");
+        in_.advance();
+        continue;
+      }
+      if (c == '/') {
+        unexpected("a value in quotes");
+        skip_to_end_of_item();
+      } else {
+        value item;
+        if (read_value(item, depth, true)) list.items.push_back(std::move(item));
+      }
+      end_item();
+    }
+  }
+
+  void end_item() {
+    in_.skip_blanks();
+    if (in_.at_comment()) in_.skip_line();
+    if (in_.at_end() || in_.peek() == ']' || in_.peek() == '}') return;
+    if (in_.peek() != ',' && in_.peek() != '/' && !in_.at_line_end()) {
+      unexpected("a new line, \",\" or \"]\"");
+      skip_to_end_of_item();
+      if (in_.peek() == ']' || in_.peek() == '}') return;
+    }
+    in_.advance();
+  }
+
+  void skip_to_end_of_item() { in_.skip_to_any_of(",]}"); }
+
+  /// A key, what is between, a value, and what ends it. The point is at the key.
+  void read_statement(scope where, std::size_t depth, bool in_list) {
+    statement said{.key_start = in_.position(), .problems = problems_.size()};
+    if (!read_key(where, said)) return;
+    const bool is_include = said.is_raw_key && in_.space_here() > 0 && is_keyword(said.key);
+    if (is_include) {
+      read_include(depth);
+    } else if (value what; find_value(where, said)) {
+      said.is_scalar = in_.peek() != '{' && in_.peek() != '[';
+      if (read_value(what, depth, false)) {
+        maps_.back()->broken.erase(said.key);
+        maps_.back()->set({.key = said.key, .at = place_of(said.key_start), .is = std::move(what)});
+      } else {
+        maps_.back()->broken.insert(said.key);
+      }
+    } else {
+      maps_.back()->broken.insert(said.key);
+      in_.skip_to_any_of(",;}");
+      said.is_scalar = false;
+    }
+    end_statement(where, said, depth, in_list);
+  }
+
+  /// False if there is none; the point is then behind what was there.
+  bool read_key(scope where, statement& said) {
+    const char c = in_.peek();
+    if (c == ':' || c == '=' || c == '/') {
+      unexpected("a key");
+      in_.skip_to_any_of(",;}");
+      if (where == scope::top || in_.peek() != '}') in_.advance();
+      return false;
+    }
+    if (c == '"' || c == '\'') {
+      const auto end = in_.text().find(c, in_.position() + 1);
+      if (end == std::string_view::npos) {
+        complain(in_.position(), in_.found_at(in_.position()) + " without its end",
+                 std::string("a closing ") + c);
+        in_.skip_line();
+        return false;
+      }
+      said.key = in_.text().substr(in_.position() + 1, end - in_.position() - 1);
+      in_.move_to(end + 1);
+    } else {
+      // The first character belongs to it, whatever it is.
+      do {
+        in_.advance();
+      } while (!in_.at_end() && in_.space_here() == 0 && in_.peek() != ':' && in_.peek() != '=');
+      said.key = in_.since(said.key_start);
+      said.is_raw_key = true;
+    }
+    said.key_end = in_.position();
+    return true;
+  }
+
+  static bool is_keyword(std::string_view key) {
+    constexpr std::string_view include = "include";
+    return std::equal(key.begin(), key.end(), include.begin(), include.end(), [](char a, char b) {
+      return a == b || (a >= 'A' && a <= 'Z' && a - 'A' + 'a' == b);
+    });
+  }
+
+  /// From behind a key to its value. False if there is none, which is then reported.
+  bool find_value(scope where, statement& said) {
+    const auto missing = "a value for " + in_quotes(said.key);
+    in_.skip_spaces();
+    const bool has_separator = in_.peek() == ':' || in_.peek() == '=';
+    if (has_separator) in_.advance();
+    if (where == scope::map) {
+      in_.skip_spaces();
+    } else if (has_separator) {
+      in_.skip_blanks();
+    }
+    said.value_start = in_.position();
+    if (in_.at_end() && (where == scope::map || !has_separator)) {
+      unexpected_end(missing);
+      return false;
+    }
+    const bool is_missing =
+        in_.at_line_end() || (where == scope::map && (in_.peek() == ',' || in_.peek() == '}'));
+    if (!is_missing) return true;
+    unexpected(missing);
+    if (!in_.at_line_end()) return false;
+    // What opens a map or a list on the next line is meant as the value.
+    in_.skip_spaces();
+    if (in_.peek() == '{' || in_.peek() == '[') return true;
+    in_.move_to(said.value_start);
+    return false;
+  }
+
+  /// False if it was wrong; then nothing should be made of it.
+  bool read_value(value& into, std::size_t depth, bool in_list) {
+    const auto start = in_.position();
+    if (in_.peek() == '{' || in_.peek() == '[') {
+      if (depth == deepest_nesting) {
+        complain(start, in_.found_at(start), too_deep());
+        if (in_.skip_brackets()) return false;
+        has_told_end_ = true;
+        in_.move_to(in_.text().size());
+        return false;
+      }
+      const bool is_map = in_.peek() == '{';
+      in_.advance();
+      into = is_map ? read_map(start, depth + 1, in_list) : read_list(start, depth + 1);
+      return true;
+    }
+    auto one = read_scalar(in_, in_list, complain_);
+    if (one.is_broken) return false;
+    if (one.is_reference) return resolve(one.is.text, start, depth, into);
+    into = std::move(one.is);
+    into.at = place_of(start);
+    return true;
+  }
+
+  static std::string too_deep() {
+    return "no more than " + std::to_string(deepest_nesting) + " maps and lists in each other";
+  }
+
+  /// What comes behind a value, or why something else does.
+  void end_statement(scope where, const statement& said, std::size_t depth, bool in_list) {
+    for (;;) {
+      in_.skip_blanks();
+      if (in_.at_comment()) {
+        in_.skip_line();
+      } else if (in_.peek() == '/' && where != scope::map) {
+        in_.advance();  // nats-server takes it for a blank
+      } else {
+        break;
+      }
+    }
+    const char c = in_.peek();
+    if (in_.at_end()) {
+      if (where == scope::braces) unexpected_end("a new line or \"}\"");
+      return;
+    }
+    if (c == '}') {
+      if (where == scope::top) in_.advance();
+      return;
+    }
+    if (in_.at_line_end() || c == ',' || c == ';' || (c == '/' && where == scope::map)) {
+      in_.advance();
+      return;
+    }
+    if (c == ']' && in_list) return;  // a `}` is missing; whoever reads the map says so
+    if (explain(where, said, depth, in_list)) return;
+    unexpected(where == scope::top ? "a new line or \",\"" : "a new line, \",\" or \"}\"");
+    in_.skip_to_any_of(",;}");
+    if (where == scope::top || in_.peek() != '}') in_.advance();
+  }
+
+  /// Something doesn't fit behind a value. True if the mistake was earlier; it is reported then.
+  bool explain(scope where, const statement& said, std::size_t depth, bool in_list) {
+    if (!said.is_scalar || has_given_up_) return false;
+    const auto text = in_.text();
+    // `cluster{`, or `cluster{name` where the rest is another key.
+    if (said.is_raw_key && said.key.size() > 1 && said.key.ends_with('{') &&
+        depth < deepest_nesting) {
+      take_back(said);
+      complain(said.key_end - 1, in_quotes(said.key), "a blank or \":\" before \"{\"");
+      in_.move_to(said.key_end);
+      auto key = said.key.substr(0, said.key.size() - 1);
+      auto map = read_map(said.key_end - 1, depth + 1, in_list);
+      maps_.back()->set(
+          {.key = std::move(key), .at = place_of(said.key_start), .is = std::move(map)});
+      end_statement(where, {.key = said.key}, depth, in_list);
+      return true;
+    }
+    // A key without a value took the next line's key for its value.
+    const auto before_value = text.substr(said.key_end, said.value_start - said.key_end);
+    if (const auto line_end = before_value.find_first_of("\r\n"); line_end != text.npos) {
+      take_back(said);
+      complain(said.key_end + line_end, "a new line", "a value for " + in_quotes(said.key));
+      in_.move_to(said.key_end + line_end + 1);
+      return true;
+    }
+    // A quote that was forgotten is closed by the next one, lines later.
+    const char quote = text[said.value_start];
+    const auto line_break = in_.since(said.value_start).find('\n');
+    if ((quote == '"' || quote == '\'') && line_break != text.npos) {
+      take_back(said);
+      complain(said.value_start, in_.found_at(said.value_start) + " without its end",
+               std::string("a closing ") + quote);
+      in_.move_to(said.value_start + line_break + 1);
+      return true;
+    }
+    return false;
+  }
+
+  /// Forgets what was made of a statement that is to be read in another way.
+  void take_back(const statement& said) {
+    problems_.resize(std::min(problems_.size(), said.problems));
+    maps_.back()->broken.insert(said.key);
+  }
+
+  // Variables.
+
+  bool resolve(const std::string& name, std::size_t start, std::size_t depth, value& into) {
+    into.at = place_of(start);
+    if (name.starts_with("2a$")) {  // a password's hash by bcrypt begins like a reference
+      into.text = "$" + name;
+      return true;
+    }
+    for (auto map = maps_.rbegin(); map != maps_.rend(); ++map) {
+      const auto found = (*map)->index.find(name);
+      if (found != (*map)->index.end()) {
+        auto& variable = (*map)->is.members[found->second];
+        variable.is_variable = true;
+        return copy(variable.is, start, depth, into);
+      }
+      if ((*map)->broken.contains(name)) return false;
+    }
+    return resolve_in_environment(name, start, depth, into);
+  }
+
+  bool copy(const value& from, std::size_t start, std::size_t depth, value& into) {
+    const auto at = into.at;
+    switch (shared_.copy(from, depth, into)) {
+      case parsing::copied::done:
+        into.at = at;
+        return true;
+      case parsing::copied::too_deep:
+        complain(start, in_.found_at(start) + ", whose value is nested", too_deep());
+        return false;
+      case parsing::copied::too_much:
+        complain_of_copies(start);
+        return false;
+    }
+    return false;
+  }
+
+  void complain_of_copies(std::size_t start) {
+    complain(start, in_.found_at(start) + ", whose value is large",
+             "variables to stand for no more than 64 MiB in all");
+  }
+
+  /// The text of an environment variable is read as the value of a key.
+  bool resolve_in_environment(const std::string& name,
+                              std::size_t start,
+                              std::size_t depth,
+                              value& into) {
+    auto& resolving = shared_.resolving;
+    if (std::find(resolving.begin(), resolving.end(), name) != resolving.end()) {
+      complain(start, "the variables " + circle(resolving, name),
+               "no variable of the environment to refer to itself");
+      return false;
+    }
+    const auto text = name.empty() ? std::nullopt : shared_.world.variable(name);
+    if (!text) {
+      complain(start, in_quotes("$" + name),
+               "a key further up or a variable of the environment with this name, or quotes");
+      return false;
+    }
+    if (depth == deepest_nesting) {
+      complain(start, in_.found_at(start), too_deep());
+      return false;
+    }
+    if (!shared_.count_copy(text->size())) {
+      complain_of_copies(start);
+      return false;
+    }
+    std::vector<problem> problems;
+    resolving.push_back(name);
+    constexpr const char* key = "value";
+    const std::string assignment = std::string(key) + "=" + *text;
+    auto root = text_parser(shared_, assignment, "", depth + 1, problems, place_of(start)).read();
+    resolving.pop_back();
+    const auto found = root.index.find(key);
+    if (problems.empty() && found != root.index.end()) {
+      into = std::move(root.is.members[found->second].is);
+      return true;
+    }
+    complain(start, in_environment(name, problems));
+    return false;
+  }
+
+  // Includes.
+
+  /// The point is behind the keyword.
+  void read_include(std::size_t depth) {
+    in_.skip_blanks();
+    const auto start = in_.position();
+    const char c = in_.peek();
+    std::string name;
+    if (c == '"' || c == '\'') {
+      const auto end = in_.text().find(c, start + 1);
+      if (end == std::string_view::npos) {
+        complain(start, in_.found_at(start) + " without its end", std::string("a closing ") + c);
+        return in_.skip_line();
+      }
+      name = in_.text().substr(start + 1, end - start - 1);
+      in_.move_to(end + 1);
+    } else if (is_digit(c) || std::string_view("[{(-\\").find(c) != std::string_view::npos) {
+      unexpected("the name of a file, or quotes");
+      return in_.skip_to_any_of(",;}");
+    } else {
+      while (!in_.at_end() && !in_.at_blank() && !in_.at_line_end() &&
+             std::string_view(";}'").find(in_.peek()) == std::string_view::npos) {
+        in_.advance();
+      }
+      name = in_.since(start);
+      if (in_.peek() == '\'') in_.advance();
+    }
+    if (name.empty()) return complain(start, in_.found_at(start), "the name of a file");
+    include(normal(folder_ / std::filesystem::path("./" + name)), start, depth);
+  }
+
+  void include(const std::string& path, std::size_t start, std::size_t depth) {
+    auto& including = shared_.including;
+    if (std::find(including.begin(), including.end(), path) != including.end()) {
+      return complain(start, "the includes " + circle(including, path),
+                      "no file to include itself");
+    }
+    if (including.size() > deepest_include) {
+      return complain(
+          start, in_.found_at(start),
+          "no more than " + std::to_string(deepest_include) + " files that include each other");
+    }
+    if (++shared_.includes > most_includes) {
+      return complain(start, in_.found_at(start),
+                      "no more than " + std::to_string(most_includes) + " includes");
+    }
+    const auto file = shared_.world.read(path);
+    if (!file.content) {
+      return complain(start, "no readable file " + in_quotes(path) + " (" + file.failure + ")",
+                      "one to include");
+    }
+    including.push_back(path);
+    // With variables of its own: what is above the include is not seen.
+    auto included = text_parser(shared_, *file.content, path, depth, problems_).read();
+    including.pop_back();
+    has_given_up_ = has_given_up_ || problems_.size() >= most_problems;
+    for (auto& one : included.is.members) maps_.back()->set(std::move(one));
+    maps_.back()->broken.merge(included.broken);
+  }
+
+  parsing& shared_;
+  cursor in_;
+  std::filesystem::path folder_;
+  std::size_t depth_;
+  std::vector<problem>& problems_;
+  std::optional<place> fixed_place_;
+  complaints complain_;
+  std::uint32_t file_ = 0;
+  std::vector<open_map*> maps_;  ///< from outside to inside
+  bool has_told_end_ = false;
+  bool has_given_up_ = false;
+};
+
+}  // namespace
+
+document parse_text(std::string_view text, const std::string& path, const surroundings& world) {
+  document out;
+  parsing shared(world);
+  shared.files = {path};
+  shared.including = {normal(path)};
+  out.root = text_parser(shared, text, path, 0, out.problems).read().is;
+  out.files = std::move(shared.files);
+  if (!out.problems.empty()) return out;
+  out.digest = digest_of(out.root);
+  if (out.root.members.empty()) {
+    out.problems.push_back({.text = "found no values, expected at least one", .is_warning = true});
+  }
+  return out;
+}
+
+document parse_file(const std::string& path, const surroundings& world) {
+  const auto file = world.read(path);
+  if (file.content) return parse_text(*file.content, path, world);
+  document out;
+  out.root.what = kind::map;
+  out.files = {path};
+  out.problems.push_back({.text = "found no readable file " + in_quotes(path) + " (" +
+                                  file.failure + "), expected a configuration"});
+  return out;
+}
+
+}  // namespace nuncio::server::config
