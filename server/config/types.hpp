@@ -72,12 +72,12 @@ struct duration_type {
 
   template <class Duration>
   void read(const value& found, Duration& into, reading& to) const {
-    if (const auto got = take(found, to)) into = std::chrono::duration_cast<Duration>(*got);
+    if (const auto got = take(found, to)) into = std::chrono::ceil<Duration>(*got);
   }
   template <class Duration>
   bool read_text(std::string_view text, Duration& into) const {
     const auto got = take(text);
-    if (got) into = std::chrono::duration_cast<Duration>(*got);
+    if (got) into = std::chrono::ceil<Duration>(*got);
     return got.has_value();
   }
   template <class Duration>

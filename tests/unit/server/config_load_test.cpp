@@ -1,0 +1,363 @@
+#include "config/load.hpp"
+#include "config/reference.hpp"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace nuncio::server;
+using namespace nuncio::server::config;
+using namespace std::chrono_literals;
+
+namespace {
+
+surroundings no_world() {
+  return {[](const std::string&) { return surroundings::read_result{{}, "there are no files"}; },
+          [](const std::string&) { return std::nullopt; }};
+}
+
+loaded read(std::string_view text) {
+  return interpret(parse_text(text, "t.conf", no_world()));
+}
+
+settings good(std::string_view text) {
+  auto out = read(text);
+  for (const auto& each : out.problems) CAPTURE(to_string(each, out.files));
+  CHECK(out.problems.empty());
+  return out.options;
+}
+
+// All that is wrong, a line each.
+std::string wrong(std::string_view text) {
+  const auto out = read(text);
+  std::string all;
+  for (const auto& each : out.problems) {
+    if (!all.empty()) all += '\n';
+    all += (each.is_warning ? "warning: " : "") + to_string(each, out.files);
+  }
+  return all;
+}
+
+constexpr std::string_view user_key = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
+
+struct option_row {
+  std::string text;
+  std::function<bool(const settings&)> holds;
+};
+
+}  // namespace
+
+TEST_CASE("config: an option goes where its name says, by any of its names, in any case") {
+  const std::vector<option_row> rows{
+      {"listen: 5000", [](auto& s) { return s.node.port == 5000 && s.node.host == "0.0.0.0"; }},
+      {"listen: \"h:5000\"", [](auto& s) { return s.node.port == 5000 && s.node.host == "h"; }},
+      {"listen: 127.0.0.1:5000", [](auto& s) { return s.node.host == "127.0.0.1"; }},
+      {"listen: \"[::1]:5000\"", [](auto& s) { return s.node.host == "::1"; }},
+      {"listen: \":-1\"", [](auto& s) { return s.node.port == -1; }},
+      {"host: h", [](auto& s) { return s.node.host == "h"; }},
+      {"NET: h", [](auto& s) { return s.node.host == "h"; }},
+      {"port: -1", [](auto& s) { return s.node.port == -1; }},
+      {"Server_Name: n", [](auto& s) { return s.node.name == "n"; }},
+      {"client_advertise: \"h:1\"", [](auto& s) { return s.node.advertise == "h:1"; }},
+      {"shards: auto", [](auto& s) { return s.node.shards == 0; }},
+      {"shards: 3", [](auto& s) { return s.node.shards == 3; }},
+      {"busy_poll: \"50us\"", [](auto& s) { return s.node.busy_poll == 50us; }},
+      {"max_connections: 5", [](auto& s) { return s.node.max_connections == 5; }},
+      {"max_conn: -1", [](auto& s) { return s.node.max_connections == -1; }},
+      {"max_subs: 7", [](auto& s) { return s.node.max_subscriptions == 7; }},
+      {"max_sub_tokens: 8", [](auto& s) { return s.node.max_subscription_tokens == 8; }},
+      {"max_control_line: 1kb", [](auto& s) { return s.node.max_control_line == 1024; }},
+      {"max_payload: 64k", [](auto& s) { return s.node.max_payload == 64'000; }},
+      {"max_pending: 128MB", [](auto& s) { return s.node.max_pending == 128 << 20; }},
+      {"ping_interval: 10s", [](auto& s) { return s.node.ping_interval == 10s; }},
+      {"ping_interval: \"2m\"", [](auto& s) { return s.node.ping_interval == 2min; }},
+      {"ping_max: 5", [](auto& s) { return s.node.ping_max == 5; }},
+      {"write_deadline: \"1.5s\"", [](auto& s) { return s.node.write_deadline == 1500ms; }},
+      {"lame_duck_duration: 30s", [](auto& s) { return s.node.lame_duck_duration == 30s; }},
+      {"lame_duck_grace_period: 1s", [](auto& s) { return s.node.lame_duck_grace_period == 1s; }},
+      {"no_header_support: true", [](auto& s) { return !s.node.headers; }},
+      {"no_header_support: false", [](auto& s) { return s.node.headers; }},
+      {"debug: on", [](auto& s) { return s.log.debug; }},
+      {"trace: yes", [](auto& s) { return s.log.trace; }},
+      {"trace_verbose: true", [](auto& s) { return s.log.trace && s.log.trace_verbose; }},
+      {"trace_headers: true", [](auto& s) { return s.log.trace && s.node.trace_headers; }},
+      {"logtime: false", [](auto& s) { return !s.log.time; }},
+      {"logtime_utc: true", [](auto& s) { return s.log.utc; }},
+      {"logfile: f", [](auto& s) { return s.log.file == "f"; }},
+      {"max_traced_msg_len: 10", [](auto& s) { return s.node.max_traced_size == 10; }},
+      {"pidfile: f", [](auto& s) { return s.pid_file == "f"; }},
+      {"ports_file_dir: d", [](auto& s) { return s.ports_file_dir == "d"; }},
+      {"no_auth_user: a, authorization { users: [{user: a, password: b}] }",
+       [](auto& s) { return s.node.access.no_auth_user == "a"; }},
+      {"system_account: S", [](auto& s) { return s.node.access.system_account == "S"; }},
+      {"no_sys_acc: true", [](auto& s) { return s.node.access.system_account.empty(); }},
+      {"authorization { timeout: 3 }", [](auto& s) { return s.node.access.timeout == 3s; }},
+      {"authorization { timeout: 0.5 }", [](auto& s) { return s.node.access.timeout == 500ms; }},
+      {"authorization { timeout: \"250ms\" }",
+       [](auto& s) { return s.node.access.timeout == 250ms; }},
+      {"write_timeout: close", [](auto& s) { return s.node.port == 4222; }},
+      {"feature_flags { x: true }, max_closed_clients: 3, disable_sublist_cache: true",
+       [](auto& s) { return s.node.port == 4222; }},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.text);
+    CHECK(row.holds(good(row.text)));
+  }
+}
+
+TEST_CASE("config: what is wrong is named with its place, what was found and what was expected") {
+  CHECK(wrong("port: \"x\"") ==
+        "t.conf:1:7: port: found \"x\", expected a port from 1 to 65535, or -1 for any free one");
+  CHECK(
+      wrong("max_payload: 1.5") ==
+      "t.conf:1:14: max_payload: found 1.5, expected 1 to 2147483647 bytes, such as 65536 or 64KB");
+  CHECK(wrong("debug: 1") == "t.conf:1:8: debug: found 1, expected true or false");
+  CHECK(wrong("listen: localhost")
+            .starts_with("t.conf:1:9: listen: found \"localhost\", expected a"));
+  CHECK(wrong("listen: \"::1:4222\"").find("brackets for IPv6") != std::string::npos);
+  CHECK(wrong("\n\n  prot: 1") ==
+        "t.conf:3:3: found unknown key \"prot\", expected one that is known here; did you mean "
+        "port?");
+  CHECK(wrong("zzzzzzz: 1") ==
+        "t.conf:1:1: found unknown key \"zzzzzzz\", expected one that is known here");
+  CHECK(wrong("authorization { usres: [] }") ==
+        "t.conf:1:17: authorization: found unknown key \"usres\", expected one that is known here; "
+        "did you mean users?");
+  CHECK(wrong("server_name: \"a b\"").find("expected a name without blanks") != std::string::npos);
+  CHECK(wrong("max_sub_tokens: 0").find("expected 1 to 255") != std::string::npos);
+  CHECK(wrong("lame_duck_duration: 20s").find("30 s or more") != std::string::npos);
+  CHECK(wrong("ping_interval: \"10\"").find("expected a duration") != std::string::npos);
+  CHECK(wrong("write_timeout: retry").find("not supported yet") != std::string::npos);
+}
+
+TEST_CASE("config: everything that is wrong is said at once, in the order of the file") {
+  CHECK(
+      wrong("port: x\nmax_payload: -1\nauthorization {\n  users: [ {user: 5} ]\n}\nfoo: 1\n") ==
+      "t.conf:1:7: port: found \"x\", expected a port from 1 to 65535, or -1 for any free one\n"
+      "t.conf:2:14: max_payload: found -1, expected 1 to 2147483647 bytes, such as 65536 or 64KB\n"
+      "t.conf:4:19: user: found 5, expected a text\n"
+      "t.conf:6:1: found unknown key \"foo\", expected one that is known here");
+}
+
+TEST_CASE("config: an unknown key that is used as a variable is fine") {
+  CHECK(good("P: 7000\nport: $P").node.port == 7000);
+  CHECK(good("authorization { pw: secret, user: a, pass: $pw }").node.access.password == "secret");
+}
+
+TEST_CASE("config: a bare number as a duration is seconds, with a warning; 2m is two million") {
+  const auto bare = read("ping_interval: 30");
+  CHECK(bare.options.node.ping_interval == 30s);
+  CHECK_FALSE(bare.has_errors());
+  CHECK(wrong("ping_interval: 2m") ==
+        "warning: t.conf:1:16: ping_interval: found 2m, which is taken as 2000000s; expected a "
+        "duration above zero, such as \"2m\"");
+}
+
+TEST_CASE("config: options that contradict each other are named where they stand") {
+  CHECK(wrong("max_pending: 1000\nmax_payload: 2000") ==
+        "t.conf:2:1: found max_payload 2000, expected no more than max_pending, which is 1000");
+  CHECK(wrong("max_pending: 1000").starts_with("t.conf:1:1: found max_payload 1048576"));
+  CHECK(wrong("lame_duck_duration: 30s\nlame_duck_grace_period: 30s").starts_with("t.conf:2:1: "));
+  CHECK(wrong("authorization { user: a, password: b, token: c }").find("user and token") !=
+        std::string::npos);
+  CHECK(wrong("authorization { token: c, users: [{user: a, password: b}] }")
+            .find("token beside users") != std::string::npos);
+  CHECK(wrong("no_auth_user: x") ==
+        "t.conf:1:1: no_auth_user: found \"x\", expected one of the users");
+  CHECK(wrong("authorization { users: [ {user: a, password: b}\n {user: a, password: c} ] }") ==
+        "t.conf:2:2: found user \"a\" a second time, first in line 1");
+  CHECK(wrong("accounts { A { users: [{user: a, password: b}] }\n B { users: [{user: a, "
+              "password: b}] } }")
+            .starts_with("t.conf:2:14: found user \"a\" a second time"));
+}
+
+TEST_CASE("config: what flags say is checked together with the file") {
+  const auto out = interpret(parse_text("max_payload: 2000", "t.conf", no_world()),
+                             [](settings& s) { s.node.max_pending = 1000; });
+  REQUIRE(out.problems.size() == 1);
+  CHECK(to_string(out.problems.front(), out.files).starts_with("t.conf:1:1: found max_payload"));
+  document none;
+  none.root.what = kind::map;
+  const auto flags_only = interpret(none, [](settings& s) { s.node.max_pending = 1000; });
+  REQUIRE(flags_only.problems.size() == 1);
+  CHECK(to_string(flags_only.problems.front(), flags_only.files) ==
+        "found max_payload 1048576, expected no more than max_pending, which is 1000");
+}
+
+TEST_CASE("config: users have a name and a password, or an nkey") {
+  const auto access = good(
+                          "authorization { users: [ {user: a, password: b}, {username: c, pass: "
+                          "d}, {nkey: " +
+                          std::string(user_key) + "} ] }")
+                          .node.access;
+  REQUIRE(access.users.size() == 3);
+  CHECK(access.users[0].name == "a");
+  CHECK(access.users[0].password == "b");
+  CHECK(access.users[0].may == nullptr);
+  CHECK(access.users[0].account.empty());
+  CHECK(access.users[1].name == "c");
+  CHECK(access.users[2].nkey == user_key);
+  CHECK(wrong("authorization { users: [ {password: b} ] }").find("a user without a name") !=
+        std::string::npos);
+  CHECK(wrong("authorization { users: [ {user: a, nkey: " + std::string(user_key) + "} ] }")
+            .find("expected one of both") != std::string::npos);
+  CHECK(wrong("authorization { users: [ {nkey: UABC} ] }").find("begin with U") !=
+        std::string::npos);
+  CHECK(wrong("authorization { users: {} }").find("expected a list of users") != std::string::npos);
+}
+
+TEST_CASE("config: a password is never in an error") {
+  const auto text = wrong("authorization { users: [ {user: a, password: 12345} ] }");
+  CHECK(text.find("password: found something else, expected a text; quote it") !=
+        std::string::npos);
+  CHECK(text.find("12345") == std::string::npos);
+  CHECK(wrong("authorization { token: 777 }").find("777") == std::string::npos);
+}
+
+TEST_CASE("config: permissions are subjects, lists, or allow and deny") {
+  const auto of = [](const std::string& text) {
+    const auto access =
+        good("authorization { users: [ {user: a, password: b, permissions: " + text + " } ] }")
+            .node.access;
+    REQUIRE(access.users.at(0).may != nullptr);
+    return *access.users[0].may;
+  };
+  using texts = std::vector<std::string>;
+  CHECK(of("{ publish: a }").publish.allow == texts{"a"});
+  CHECK(of("{ pub: [a, \"b.>\"] }").publish.allow == texts{"a", "b.>"});
+  CHECK(of("{ import: { allow: a, deny: [b, c] } }").publish.deny == texts{"b", "c"});
+  CHECK(of("{ subscribe: \"a q\" }").subscribe.allow == texts{"a q"});
+  CHECK(of("{ sub: { deny: \"a.* q.>\" } }").subscribe.deny == texts{"a.* q.>"});
+  CHECK(of("{ subscribe: { deny: x } }").subscribe.allow == std::nullopt);
+  CHECK(of("{ publish: [], subscribe: { allow: [] } }") == permissions());
+  CHECK(of("{ allow_responses: true }").responses == response_rules());
+  CHECK(of("{ allow_responses: false }").responses == std::nullopt);
+  CHECK(of("{ allow_responses: { max: 5, expires: \"1m\" } }").responses ==
+        response_rules{5, 1min});
+  CHECK(of("{ publish_allow_responses: { max_msgs: -1, ttl: \"10s\" } }").responses ==
+        response_rules{-1, 10s});
+  for (const std::string text :
+       {"{ publish: \"a b\" }", "{ publish: \"a..b\" }", "{ publish: 5 }",
+        "{ subscribe: \"a b c\" }", "{ subscribe: { allow: [\"a.\"] } }"}) {
+    CAPTURE(text);
+    CHECK(wrong("authorization { users: [ {user: a, password: b, permissions: " + text + "} ] }")
+              .find("expected a subject") != std::string::npos);
+  }
+}
+
+TEST_CASE("config: default permissions are for users without any, wherever they stand") {
+  const auto access = good(R"(
+    authorization {
+      users: [ {user: a, password: p}, {user: b, password: p, permissions: {publish: own}} ]
+      default_permissions: { publish: default }
+    }
+    accounts { A { users: [ {user: c, password: p} ], default_permissions { publish: of_a } }
+               B { users: [ {user: d, password: p} ] } })")
+                          .node.access;
+  REQUIRE(access.users.size() == 4);
+  CHECK(access.users[0].may->publish.allow->front() == "default");
+  CHECK(access.users[1].may->publish.allow->front() == "own");
+  CHECK(access.users[2].may->publish.allow->front() == "of_a");
+  CHECK(access.users[2].account == "A");
+  CHECK(access.users[3].may == nullptr);
+}
+
+TEST_CASE("config: connection types are a list of words") {
+  const auto types = [](const std::string& text) {
+    return good("authorization { users: [ {user: a, password: b, " + text + "} ] }")
+        .node.access.users.at(0)
+        .allowed;
+  };
+  CHECK(types("clients: []") == connection_types());
+  CHECK(types("allowed_connection_types: [standard, \"WEBSOCKET\"]") ==
+        connection_types{connection_type::standard, connection_type::websocket});
+  CHECK(wrong("authorization { users: [ {user: a, password: b, connection_types: [carrier]} ] }")
+            .find("found \"carrier\", expected STANDARD, WEBSOCKET") != std::string::npos);
+}
+
+TEST_CASE("config: accounts have limits and users, or are just names") {
+  const auto access = good(R"(accounts {
+    A { limits { max_conn: 3, max_subs: 4, max_pay: 1k, max_leafs: 1 } }
+    "B c" {}
+  })")
+                          .node.access;
+  REQUIRE(access.accounts.size() == 2);
+  CHECK(access.accounts[0].max_connections == 3);
+  CHECK(access.accounts[0].max_subscriptions == 4);
+  CHECK(access.accounts[0].max_payload == 1000);
+  CHECK(access.accounts[1].name == "B c");
+  CHECK(access.accounts[1].max_connections == -1);
+  CHECK(good("accounts: [A, B]").node.access.accounts.size() == 2);
+  CHECK(wrong("accounts: [A, A]").find("account \"A\" a second time") != std::string::npos);
+  CHECK(wrong("accounts { $G {} }").find("the name of the default account") != std::string::npos);
+  CHECK(wrong("accounts { A { exports: [ { stream: x } ] } }").find("not supported yet") !=
+        std::string::npos);
+  CHECK(wrong("accounts { A { jetstream: enabled } }").find("is not offered") != std::string::npos);
+}
+
+TEST_CASE("config: what we don't have is checked for its form, and refused by name") {
+  for (const std::string text : {
+           "cluster { port: 6222 }",
+           "leafnodes { remotes: [ { url: \"nats://h\" } ] }",
+           "gateway { name: a, port: 1 }",
+           "operator: \"f.jwt\"",
+           "resolver: MEMORY",
+           "trusted_keys: [ OABC ]",
+           "authorization { auth_callout { issuer: A } }",
+           "tls { cert_file: c, key_file: k }",
+           "websocket { port: 80, no_tls: true }",
+           "mappings { a: b }",
+           "proxy_protocol: true",
+       }) {
+    CAPTURE(text);
+    CHECK(read(text).has_errors());
+    CHECK(wrong(text).find("not supported yet") != std::string::npos);
+  }
+  CHECK(wrong("cluster { prot: 1 }").find("did you mean port?") != std::string::npos);
+  CHECK(wrong("cluster { port: x }").find("port: found \"x\", expected a number") !=
+        std::string::npos);
+  CHECK(wrong("leafnodes { remotes: [ { urll: x } ] }").find("did you mean url?") !=
+        std::string::npos);
+  CHECK(wrong("cluster {}").empty());
+}
+
+TEST_CASE("config: JetStream and MQTT keep a server from starting, their settings don't") {
+  for (const std::string text : {"jetstream: true", "jetstream: enabled", "jetstream {}",
+                                 "jetstream { store_dir: d }", "mqtt { port: 1883 }"}) {
+    CAPTURE(text);
+    CHECK(read(text).has_errors());
+    CHECK(wrong(text).find("is not offered: what clients believe stored would be lost") !=
+          std::string::npos);
+  }
+  for (const std::string text :
+       {"jetstream: false", "jetstream: disabled", "jetstream { enabled: false }", "store_dir: d",
+        "default_js_domain { A: d }", "mqtt { ack_wait: \"1s\" }"}) {
+    CAPTURE(text);
+    CHECK_FALSE(read(text).has_errors());
+    CHECK(wrong(text).starts_with("warning: "));
+  }
+  CHECK(wrong("jetstream: maybe").find("expected true, false") != std::string::npos);
+}
+
+TEST_CASE("config: monitoring is missed, but nothing is lost without it") {
+  for (const std::string text : {"http: 8222", "http_port: 8222", "https_port: 1",
+                                 "server_tags: [a]", "syslog: true", "prof_port: 1"}) {
+    CAPTURE(text);
+    CHECK_FALSE(read(text).has_errors());
+    CHECK(wrong(text).find("which is ignored: not supported yet") != std::string::npos);
+  }
+}
+
+TEST_CASE("config: the reference names every option of a block") {
+  const auto text = reference();
+  for (const std::string_view part :
+       {"| `host`, `net`, `addr` | text | `0.0.0.0` |", "### `authorization.users.permissions`",
+        "### `accounts.limits`", "| `max_payload` | size | `1MB` |", "`jetstream`",
+        "| `allow` | subject or list |"}) {
+    CAPTURE(part);
+    CHECK(text.find(part) != std::string::npos);
+  }
+}
