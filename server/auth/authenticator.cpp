@@ -64,8 +64,10 @@ class interned_grants {
   std::unordered_map<std::size_t, std::vector<std::shared_ptr<const grants>>> by_hash_;
 };
 
-// Somebody who only wants to look into the system account shall not shut everyone else out.
+// Somebody who only wants to look into the system account shall not shut everyone else out. Who
+// sets a time limit for credentials means that there are some.
 bool only_system_users(const access_options& options) {
+  if (options.timeout != options.timeout.zero()) return false;
   const auto is_system = [&options](const std::string& name) {
     return !options.system_account.empty() && name == options.system_account;
   };

@@ -50,9 +50,9 @@ struct users_check {
   const access_options& options;
   const names& accounts;
   sentences& out;
-  names users = {};
-  names nkeys = {};
-  std::unordered_set<const permissions*> seen = {};  // said once for all who share it
+  names users;
+  names nkeys;
+  std::unordered_set<const permissions*> seen;  // said once for all who share it
 
   void look_at(const user_options& user) {
     const auto whose =

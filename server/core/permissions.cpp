@@ -146,7 +146,7 @@ bool same_grants(const grants* a, const grants* b) {
 }
 
 reply_grants::reply_grants(std::shared_ptr<const grants> may)
-    : may_(std::move(may)), rules_(*may_->responses) {}
+    : may_(std::move(may)), rules_(may_->responses.value_or(response_rules{})) {}
 
 bool reply_grants::too_old(const left& grant, clock::time_point now) const noexcept {
   return rules_.expires >= rules_.expires.zero() && now - grant.since > rules_.expires;
@@ -158,7 +158,8 @@ void reply_grants::forget(place at) {
 }
 
 void reply_grants::grant(std::string_view reply, clock::time_point now) {
-  if (may_->publish && may_->publish->allows(reply)) return;
+  const auto& publish = may_->publish;
+  if (publish && publish->allows(reply)) return;
   const auto times = rules_.max < 0 ? 0 : static_cast<std::uint32_t>(rules_.max);
   const std::scoped_lock guard(lock_);
   for (int i = 0; i < max_pruned && !by_age_.empty() && too_old(by_age_.front(), now); ++i) {

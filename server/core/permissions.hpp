@@ -122,7 +122,7 @@ class reply_grants {
   using clock = std::chrono::steady_clock;
   static constexpr std::size_t max_live = 65'536;
 
-  /// Pre: `may` has `responses`.
+  /// Pre: `may` isn't null; without `responses` the default ones are meant.
   explicit reply_grants(std::shared_ptr<const grants> may);
 
   /// The receiver was sent a message with this reply. Granting again begins anew. What it may

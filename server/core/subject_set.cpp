@@ -78,10 +78,9 @@ bool subject_set::row_covers(const row& r, std::string_view subject) const noexc
 }
 
 std::uint64_t subject_set::first_bytes(std::string_view text) noexcept {
-  if (text.size() >= 8) return detail::load(text.data(), 8);
-  std::uint64_t bytes = 0;
-  if (!text.empty()) std::memcpy(&bytes, text.data(), text.size());
-  return bytes;
+  const char* const data = text.data();
+  if (text.size() >= 8) return detail::load(data, 8);
+  return text.empty() ? 0 : detail::load(data, text.size());
 }
 
 // Patterns come from who runs the server, so that the seed needs not be a secret.

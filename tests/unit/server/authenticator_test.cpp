@@ -298,6 +298,9 @@ TEST_CASE("authenticator: users of the system account alone don't shut the other
   options.users.push_back({.name = "b"});
   CHECK(accepted(authenticator(options), {}) == "-");
   options.users.pop_back();
+  options.timeout = std::chrono::seconds(3);
+  CHECK(accepted(authenticator(options), {}) == "-");
+  options.timeout = {};
   options.system_account.clear();
   CHECK(accepted(authenticator(options), {}) == "-");
 }
