@@ -123,8 +123,8 @@ TEST_CASE("config: what is wrong is named with its place, what was found and wha
         "port?");
   CHECK(wrong("zzzzzzz: 1") ==
         "t.conf:1:1: found unknown key \"zzzzzzz\", expected one that is known here");
-  CHECK(wrong("authorization { usres: [] }") ==
-        "t.conf:1:17: authorization: found unknown key \"usres\", expected one that is known here; "
+  CHECK(wrong("authorization { userss: [] }") ==
+        "t.conf:1:17: authorization: found unknown key \"userss\", expected one that is known here; "
         "did you mean users?");
   CHECK(wrong("server_name: \"a b\"").find("expected a name without blanks") != std::string::npos);
   CHECK(wrong("max_sub_tokens: 0").find("expected 1 to 255") != std::string::npos);

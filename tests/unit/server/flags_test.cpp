@@ -277,8 +277,7 @@ TEST_CASE("flags: an unknown flag is told the closest known one") {
 }
 
 TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
-  for (const std::string flag : {"--config",
-                                 "-m",
+  for (const std::string flag : {"-m",
                                  "--http_port",
                                  "-ms",
                                  "-sl",
