@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <future>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -85,7 +87,7 @@ node::node(options settings,
   identity.api_lvl = api_level;
   identity.xkey = protocol::make_curve_nkey(random_bytes());
   identity.nuncio_version = NUNCIO_VERSION;
-  initial = std::make_shared<in_force>(opts, identity, all_accounts);
+  set_rules(std::make_shared<in_force>(opts, identity, all_accounts));
 }
 
 node::~node() = default;
@@ -98,6 +100,16 @@ protocol::server_info node::info_for(const in_force& rules,
   out.client_ip = ip_text(peer.address());
   out.auth_required = rules.access.shows_auth_required();
   return out;
+}
+
+std::shared_ptr<const in_force> node::rules() const {
+  const std::scoped_lock held(rules_lock_);
+  return rules_;
+}
+
+void node::set_rules(std::shared_ptr<const in_force> next) {
+  const std::scoped_lock held(rules_lock_);
+  rules_ = std::move(next);
 }
 
 std::string node::nonce_of(std::uint64_t cid) const {
@@ -150,7 +162,8 @@ void server::start() {
   auto& [shared, accept, system, balance, started, is_lingering] = *running_;
   accept.open();
   shared.identity.port = accept.port();
-  shared.initial = std::make_shared<in_force>(shared.opts, shared.identity, shared.all_accounts);
+  shared.set_rules(
+      std::make_shared<in_force>(shared.rules()->opts, shared.identity, shared.all_accounts));
   system.subscribe();
   for (const auto& each : shared.shards) each->start();
   accept.start();
@@ -184,6 +197,32 @@ void server::enter_lame_duck(std::function<void()> done) {
   shared.lame_duck.store(true, std::memory_order_seq_cst);
   if (shared.connections.load(std::memory_order_seq_cst) == 0) return shared.last_one_left();
   for (const auto& each : shared.shards) each->enter_lame_duck();
+}
+
+void server::reload(options settings) {
+  check(settings);
+  node& shared = running_->shared;
+  const auto next =
+      std::make_shared<in_force>(std::move(settings), shared.identity, shared.all_accounts);
+  shared.set_rules(next);
+  const auto limit = next->opts.max_connections;
+  const auto now = shared.connections.load(std::memory_order_relaxed);
+  shared.excess.store(limit > 0 && now > limit ? now - limit : 0, std::memory_order_relaxed);
+
+  std::promise<void> all_done;
+  std::atomic<std::size_t> left{shared.shards.size()};
+  const auto done = [&] {
+    if (left.fetch_sub(1, std::memory_order_acq_rel) == 1) all_done.set_value();
+  };
+  shared.shards.front()->post([this] { running_->system.subscribe(); });
+  for (const auto& each : shared.shards) each->reload(next, done);
+  auto finished = all_done.get_future();
+  // On a loop of the user's this is the thread that has to do it.
+  while (shared.loop != nullptr && left.load(std::memory_order_acquire) != 0) {
+    if (shared.loop->stopped()) shared.loop->restart();
+    shared.loop->run_one();
+  }
+  finished.wait();
 }
 
 std::unique_ptr<in_process_end> server::connect() {

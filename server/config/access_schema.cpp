@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <utility>
@@ -464,6 +465,21 @@ void read_accounts(const value& found, access_options& into, reading& to) {
   }
 }
 
+// Those of `authorization`, or those of accounts.
+bool same_users(const access_options& a, const access_options& b, bool of_accounts) {
+  const auto chosen = [of_accounts](const access_options& from) {
+    std::vector<const user_options*> out;
+    for (const auto& each : from.users) {
+      if (each.account.empty() != of_accounts) out.push_back(&each);
+    }
+    return out;
+  };
+  const auto left = chosen(a);
+  const auto right = chosen(b);
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                    [](const user_options* x, const user_options* y) { return *x == *y; });
+}
+
 text_type name() {
   text_type out;
   out.expected = "a name";
@@ -477,10 +493,17 @@ const block<access_options>& access_rows() {
     auto authorization = custom_row<access_options>(
         "authorization", "map", live, "Who may connect, to the account $G", read_authorization);
     authorization.inside = [] { return describe(authorization_rows()); };
+    authorization.same = [](const access_options& a, const access_options& b) {
+      return a.user == b.user && a.password == b.password && a.token == b.token &&
+             a.timeout == b.timeout && same_users(a, b, false);
+    };
     auto accounts = custom_row<access_options>(
         "accounts", "map or list", live,
         "Isolated spaces of subjects, by their names, and who may connect to them", read_accounts);
     accounts.inside = [] { return describe(account_rows()); };
+    accounts.same = [](const access_options& a, const access_options& b) {
+      return a.accounts == b.accounts && same_users(a, b, true);
+    };
     return block<access_options>{
         std::move(authorization),
         std::move(accounts),

@@ -82,6 +82,13 @@ std::vector<flag_row> flag_rows() {
       {"", {"shards"}, value, "N", "shards"},
       {"", {"c", "config"}, value, "FILE", "", "Read the configuration from FILE", "a file name"},
       {"",
+       {"check_reload", "check-reload"},
+       value,
+       "OLD NEW",
+       "",
+       "Say what it takes to go over from one configuration to another, and end",
+       "two file names"},
+      {"",
        {"t"},
        toggle,
        "",
@@ -283,6 +290,14 @@ command_line read(const std::vector<std::string>& arguments) {
     if (row == nullptr && refusal == nullptr) throw unknown(written, name);
     const auto takes = row != nullptr ? row->takes : refusal->takes;
     if (!value && takes == shape::value && i + 1 < arguments.size()) value = arguments[++i];
+    if (name == "check-reload" || name == "check_reload") {
+      if (!value || i + 1 >= arguments.size()) {
+        throw bad_usage{std::string(written) + " needs two values, expected two file names"};
+      }
+      out.options.config_file = *value;
+      out.options.compared_file = arguments[++i];
+      continue;
+    }
     if (refusal != nullptr) {
       check_refused(*refusal, written, value);
     } else if (!value && takes == shape::value) {

@@ -56,22 +56,24 @@ std::shared_ptr<spdlog::logger> make_logger(const log_settings& settings) {
   formatter->add_flag<level_flag>('*').set_pattern(
       settings.time ? "[%P] %Y/%m/%d %H:%M:%S.%f [%^%*%$] %v" : "[%P] [%^%*%$] %v");
   logger->set_formatter(std::move(formatter));
-  logger->set_level(settings.trace   ? spdlog::level::trace
-                    : settings.debug ? spdlog::level::debug
-                                     : spdlog::level::info);
+  logger->set_level(spdlog::level::trace);  // enabled() chooses
   logger->flush_on(spdlog::level::trace);
   return logger;
 }
 
 }  // namespace
 
-log::log(const log_settings& settings) : settings_(settings), logger_(make_logger(settings_)) {}
+log::log(const log_settings& settings)
+    : settings_(settings),
+      debug_(settings.debug),
+      trace_(settings.trace),
+      logger_(make_logger(settings_)) {}
 log::~log() = default;
 
 bool log::enabled(log_level level) const noexcept {
   // Debugging and tracing are two switches: either may be on alone.
-  if (level == log_level::debug) return settings_.debug;
-  if (level == log_level::trace) return settings_.trace;
+  if (level == log_level::debug) return debug_.load(std::memory_order_relaxed);
+  if (level == log_level::trace) return trace_.load(std::memory_order_relaxed);
   return true;
 }
 
@@ -82,6 +84,13 @@ void log::write(log_level level, std::string_view text) noexcept {
   } catch (...) {
     std::fputs("nuncio-server: a log line could not be written\n", stderr);
   }
+}
+
+void log::reconfigure(const log_settings& settings) {
+  std::atomic_store(&logger_, make_logger(settings));
+  settings_ = settings;
+  debug_.store(settings.debug, std::memory_order_relaxed);
+  trace_.store(settings.trace, std::memory_order_relaxed);
 }
 
 void log::reopen() noexcept {

@@ -2,6 +2,7 @@
 
 #include <nuncio/server/log.hpp>
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -29,12 +30,17 @@ class log final : public log_sink {
 
   [[nodiscard]] bool enabled(log_level level) const noexcept override;
   void write(log_level level, std::string_view text) noexcept override;
+  /// Goes on with other settings, and elsewhere if they say so.
+  /// Errors: std::runtime_error if the file can't be opened; all stays as it was.
+  void reconfigure(const log_settings& settings);
   /// Opens the file anew, after it was moved away, and says what came of it. If it can't be opened,
   /// the old one goes on.
   void reopen() noexcept;
 
  private:
-  log_settings settings_;
+  log_settings settings_;  // of the thread that handles signals
+  std::atomic<bool> debug_;
+  std::atomic<bool> trace_;
   std::shared_ptr<spdlog::logger> logger_;
 };
 

@@ -1,4 +1,4 @@
-#include "config/load.hpp"
+#include "configuration.hpp"
 #include "flags.hpp"
 #include "log.hpp"
 #include "run_files.hpp"
@@ -61,6 +61,8 @@ struct signal_loop {
   asio::signal_set& signals;
   daemon_room::log& log;
   server& node;
+  const daemon_room::flags& line;
+  config::loaded& current;
   bool lame_duck = false;
 };
 
@@ -75,8 +77,7 @@ void serve_signals(signal_loop& loop) {
         log.reopen();
         break;
       case SIGHUP:
-        log.write(log_level::error,
-                  "Failed to reload server configuration: there is no configuration file");
+        daemon_room::reload(loop.line, loop.current, loop.node, log);
         break;
       case SIGUSR2:
         if (std::exchange(loop.lame_duck, true)) break;
@@ -106,8 +107,8 @@ void greet(daemon_room::log& log, const server& node, const config::loaded& from
   }
 }
 
-int run(const config::loaded& from, const char* program) {
-  const auto& options = from.options;
+int run(const daemon_room::flags& line, config::loaded from, const char* program) {
+  const auto options = from.options;
   daemon_room::log log(
       {options.log.file, options.log.debug, options.log.trace, options.log.time, options.log.utc});
   asio::io_context io(1);
@@ -134,7 +135,7 @@ int run(const config::loaded& from, const char* program) {
     log.write(log_level::info, "Listening for client connections on " +
                                    shown_address(options.node.host, node.port()));
     log.write(log_level::info, "Server is ready");
-    signal_loop loop{io, signals, log, node};
+    signal_loop loop{io, signals, log, node, line, from};
     serve_signals(loop);
     io.run();
     log.write(log_level::info, "Initiating Shutdown...");
@@ -147,30 +148,6 @@ int run(const config::loaded& from, const char* program) {
   }
 }
 
-config::loaded load(const daemon_room::flags& flags) {
-  config::document read;
-  read.root.what = config::kind::map;
-  if (!flags.config_file.empty()) {
-    read = config::parse_file(flags.config_file, config::real_surroundings());
-  }
-  auto out =
-      config::interpret(std::move(read), [&flags](config::settings& to) { flags.apply(to); });
-  // Tracing is a matter of the log, but connections write the traces.
-  out.options.node.trace = out.options.log.trace;
-  return out;
-}
-
-// True if there is nothing that keeps the server from starting; with `strict`, nothing at all.
-bool report(const config::loaded& from, bool strict) {
-  bool is_good = true;
-  for (const auto& each : from.problems) {
-    std::fprintf(stderr, "nuncio-server: %s%s\n", each.is_warning ? "warning: " : "",
-                 config::to_string(each, from.files).c_str());
-    is_good = is_good && each.is_warning && !strict;
-  }
-  return is_good;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -180,14 +157,18 @@ int main(int argc, char** argv) {
     return what.exit_status;
   }
   try {
-    const auto from = load(what.options);
-    if (!report(from, what.options.check_only)) return 1;
-    if (what.options.check_only) {
+    const auto& line = what.options;
+    if (!line.compared_file.empty()) {
+      return daemon_room::check_reload(line.config_file, line.compared_file);
+    }
+    auto from = daemon_room::load(line);
+    if (!daemon_room::report(from, line.check_only)) return 1;
+    if (line.check_only) {
       std::fprintf(stderr, "nuncio-server: configuration file %s is valid (%s)\n",
-                   what.options.config_file.c_str(), from.digest.c_str());
+                   line.config_file.c_str(), from.digest.c_str());
       return 0;
     }
-    return run(from, argv[0]);
+    return run(line, std::move(from), argv[0]);
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "nuncio-server: %s\n", failure.what());
     return 1;

@@ -194,13 +194,13 @@ std::unique_ptr<in_process_end> listener::connect() {
 }
 
 bool listener::is_full() const {
-  const auto limit = node_.opts.max_connections;
+  const auto limit = node_.rules()->opts.max_connections;
   return limit > 0 && node_.connections.load(std::memory_order_relaxed) >= limit;
 }
 
 // The reference says who it is before it says no.
 std::string listener::refusal(const tcp::endpoint& peer) const {
-  return protocol::info_line(node::info_for(*node_.initial, node_.next_cid.fetch_add(1), peer)) +
+  return protocol::info_line(node::info_for(*node_.rules(), node_.next_cid.fetch_add(1), peer)) +
          protocol::error_line(protocol::errc::max_connections);
 }
 

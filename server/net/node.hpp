@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -48,8 +49,10 @@ struct node {
 
   sublist index;
   accounts all_accounts;
-  /// Shards take it when they start. Before they do, the port may become known.
-  std::shared_ptr<const in_force> initial;
+  /// What the options make of the server now. Shards have it from take_rules(); who is none asks
+  /// here.
+  [[nodiscard]] std::shared_ptr<const in_force> rules() const;
+  void set_rules(std::shared_ptr<const in_force> next);
   /// The secret that nonces come from: see nonce_of().
   std::array<std::byte, 32> nonce_key{};
   auxiliary aside;
@@ -77,10 +80,16 @@ struct node {
 
   std::atomic<std::uint64_t> next_cid{1};
   std::atomic<std::int64_t> connections{0};
+  /// Connections that a reload has made too many; shards that close one count it down.
+  std::atomic<std::int64_t> excess{0};
   rate_limited slow_consumer_notice;
   rate_limited protocol_error_notice;
   rate_limited violation_notice;
   rate_limited login_notice;
+
+ private:
+  mutable std::mutex rules_lock_;  // guards `rules_`
+  std::shared_ptr<const in_force> rules_;
 };
 
 }  // namespace nuncio::server

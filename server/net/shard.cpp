@@ -54,7 +54,7 @@ shard::~shard() {
 
 void shard::start() {
   now_ = steady_clock::now();
-  rules_ = node_.initial;
+  rules_ = node_.rules();
   if (!own_loop_) return;
   work_.emplace(io_.get_executor());
   thread_ = std::thread([this] { run(); });
@@ -150,7 +150,7 @@ void shard::end_batch() {
 }
 
 void shard::wake_waiters() {
-  post_handler([this] { epoch_.check_waiters(); });
+  post([this] { epoch_.check_waiters(); });
 }
 
 void shard::subscribe(account& who, subscription* sub) {
@@ -163,7 +163,7 @@ std::uint64_t shard::unsubscribe(account& who, subscription* sub) {
 }
 
 void shard::adopt(int descriptor, boost::asio::ip::tcp::endpoint peer) {
-  post_handler([this, descriptor, peer = std::move(peer)] {
+  post([this, descriptor, peer = std::move(peer)] {
     tcp_stream::socket socket(io_);
     boost::system::error_code failure;
     socket.assign(boost::asio::ip::tcp::v6(), descriptor, failure);
@@ -173,7 +173,7 @@ void shard::adopt(int descriptor, boost::asio::ip::tcp::endpoint peer) {
 }
 
 void shard::adopt(std::unique_ptr<stream> bytes, boost::asio::ip::tcp::endpoint peer) {
-  post_handler([this, bytes = std::move(bytes), peer = std::move(peer)]() mutable {
+  post([this, bytes = std::move(bytes), peer = std::move(peer)]() mutable {
     open(std::move(bytes), peer);
   });
 }
@@ -317,7 +317,7 @@ void shard::check_blocked() {
       idle = !c.queue.wait_armed;
       if (!idle && !c.queue.closed && !c.queue.empty()) {
         const auto waited = now_ - c.queue.oldest();
-        late = waited > node_.opts.write_deadline;
+        late = waited > rules_->opts.write_deadline;
         given_up = c.queue.closing && waited > drain_limit;
         if (late || given_up) dropped = c.queue.drop();
       }
@@ -335,6 +335,23 @@ void shard::check_blocked() {
 
 void shard::request_stop() {
   boost::asio::post(io_, [this] { begin_stop(); });
+}
+
+void shard::reload(std::shared_ptr<const in_force> next, std::function<void()> done) {
+  post([this, next = std::move(next), done = std::move(done)]() mutable {
+    const auto before = std::exchange(rules_, std::move(next));
+    for (auto& [cid, c] : connections_) {
+      if (!c->is_ending()) c->role_->on_reload(*before);
+    }
+    for (auto& [cid, c] : connections_) {
+      if (c->is_ending()) continue;
+      if (node_.excess.fetch_sub(1, std::memory_order_relaxed) <= 0) break;
+      c->fail(protocol::errc::max_connections);
+    }
+    // What entries remember of deny lists.
+    node_.index.invalidate_all();
+    done();
+  });
 }
 
 void shard::enter_lame_duck() {

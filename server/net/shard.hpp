@@ -77,6 +77,8 @@ class shard {
   /// still under way on the loop is over when_clear().
   void stop_at_once();
   void when_clear(std::function<void()> then, int rounds = 8);
+  /// Any thread. Goes over to other rules, and calls `done` then, on this shard's thread.
+  void reload(std::shared_ptr<const in_force> next, std::function<void()> done);
   /// Any thread. Tells clients to go elsewhere and closes them one by one after the grace period.
   void enter_lame_duck();
   /// Any thread. Takes over a connected, non-blocking socket.
@@ -96,10 +98,20 @@ class shard {
   [[nodiscard]] const load_meter& load() const noexcept { return load_; }
   /// Any thread.
   [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+  /// Any thread. A handler that does this will run on this shard's thread.
+  template <class Work>
+  void post(Work work) {
+    boost::asio::post(io_, [this, work = std::move(work)]() mutable {
+      enter();
+      work();
+      end_batch();
+    });
+  }
+
   /// Any thread. Calls use(role&) on this shard's thread, if the connection is still there then.
   template <class Use>
   void post_to_role(std::uint64_t cid, Use use) {
-    post_handler([this, cid, use = std::move(use)]() mutable { with_role(cid, std::move(use)); });
+    post([this, cid, use = std::move(use)]() mutable { with_role(cid, std::move(use)); });
   }
   /// Any thread: this shard waits for a grace period that may be over.
   void wake_waiters();
@@ -143,16 +155,6 @@ class shard {
     subscription* sub;
     std::uint32_t sid_hash;
   };
-
-  // A handler that does this will run on this shard's thread.
-  template <class Work>
-  void post_handler(Work work) {
-    boost::asio::post(io_, [this, work = std::move(work)]() mutable {
-      enter();
-      work();
-      end_batch();
-    });
-  }
 
   void run();
   void run_turn();

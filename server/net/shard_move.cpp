@@ -12,7 +12,7 @@
 namespace nuncio::server {
 
 void shard::request_move(std::vector<std::uint64_t> cids, shard& to) {
-  post_handler([this, cids = std::move(cids), &to] {
+  post([this, cids = std::move(cids), &to] {
     for (const auto cid : cids) {
       const auto found = connections_.find(cid);
       if (found != connections_.end()) ask_to_move(*found->second, to);
@@ -21,7 +21,7 @@ void shard::request_move(std::vector<std::uint64_t> cids, shard& to) {
 }
 
 void shard::request_move_all(shard& to) {
-  post_handler([this, &to] {
+  post([this, &to] {
     for (const auto& [cid, c] : connections_) ask_to_move(*c, to);
   });
 }
@@ -34,13 +34,13 @@ void shard::ask_to_move(connection& c, shard& to) {
 }
 
 void shard::begin_census() {
-  post_handler([this] {
+  post([this] {
     for (const auto& [cid, c] : connections_) c->read_ = 0;
   });
 }
 
 void shard::request_split(shard& to, std::function<void(std::vector<std::uint64_t>)> chosen) {
-  post_handler([this, &to, chosen = std::move(chosen)] {
+  post([this, &to, chosen = std::move(chosen)] {
     auto moved = busier_half();
     for (const auto cid : moved) ask_to_move(*connections_.find(cid)->second, to);
     chosen(std::move(moved));

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 // Logging in: who is it, in which account, and what may it do.
@@ -41,6 +42,13 @@ void wipe(protocol::connect_options& asked) {
   }
 }
 
+std::string lost_subscription(const subscription& sub) {
+  std::string text = "-ERR 'Permissions Violation for Subscription to \"";
+  text.append(sub.subject()).append("\"");
+  if (!sub.queue().empty()) text.append(" using queue \"").append(sub.queue()).append("\"");
+  return text.append(" (sid \"").append(sub.sid()).append("\")'\r\n");
+}
+
 std::string name_of(const credentials& shown) {
   if (!shown.nkey.empty()) return "Nkey \"" + std::string(shown.nkey) + '"';
   if (!shown.user.empty()) return "User \"" + std::string(shown.user) + '"';
@@ -67,6 +75,7 @@ flow client_role::log_in(protocol::connect_options& asked) {
   if (check_ != nullptr) {
     // CONNECT comes a second time, with the answer.
     const auto done = std::exchange(check_, nullptr);
+    if (done->who == nullptr) return log_in(asked);  // the users have changed meanwhile
     wipe(asked);
     if (done->is != password_check::state::right) return refuse(name_of(shown));
     return admit(std::move(done->who)) ? flow::go_on : flow::closed;
@@ -164,6 +173,62 @@ std::int64_t client_role::max_subscriptions() const noexcept {
   const auto of_account = account_->max_subscriptions.load(std::memory_order_relaxed);
   if (of_account < 0 || of_server < 0) return std::max(of_account, of_server);
   return std::min(of_account, of_server);
+}
+
+void client_role::on_reload(const in_force& before) {
+  const auto& rules = connection_.home().rules();
+  tracing_ = rules.opts.trace && connection_.home().of().log.enabled(log_level::trace);
+  if (!still_welcome(before)) return;
+  apply_limits();
+  const auto told = [](const in_force& of) {
+    return std::tie(of.info.max_payload, of.info.host, of.info.port);
+  };
+  if (greeted_ && protocol_ >= 1 && told(rules) != told(before)) send_info(info_kind::changed);
+}
+
+// Is the user still there, in the same account? Then it goes on, with what it may do now.
+bool client_role::still_welcome(const in_force& before) {
+  const auto& rules = connection_.home().rules();
+  // What was asked of the old authenticator doesn't count any more: CONNECT is looked at again.
+  if (check_ != nullptr) check_->who = nullptr;
+  if (who_ == nullptr) {
+    if (rules.access.auth_required()) return true;
+    return admit(rules.access.without_connect(connection_.type()));
+  }
+  auto now = rules.access.successor(*who_, before.access, connection_.type());
+  if (now == nullptr) {
+    connection_.fail(errc::authorization_violation);
+    return false;
+  }
+  if (&rules.account_of(*now) != account_) {
+    connection_.end(close_reason::authorization);
+    return false;
+  }
+  const bool is_same = same_grants(now->may.get(), who_->may.get());
+  if (is_same) {
+    // The old one is kept: others may be reading its rules.
+    return true;
+  }
+  apply_grants(std::move(now));
+  apply_flags();
+  drop_forbidden();
+  return true;
+}
+
+// Subscriptions that it may not have any more.
+void client_role::drop_forbidden() {
+  const auto* const may = who_->may.get();
+  if (may == nullptr || !may->subscribe) return;
+  std::vector<subscription*> forbidden;
+  sids_.for_each([&](subscription* sub) {
+    if (sub->is_linked() && !may->subscribe->may_subscribe(sub->subject(), sub->queue())) {
+      forbidden.push_back(sub);
+    }
+  });
+  for (auto* const sub : forbidden) {
+    connection_.send(lost_subscription(*sub));
+    remove(sub);
+  }
 }
 
 std::string client_role::user_info() const {

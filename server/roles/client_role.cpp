@@ -334,7 +334,7 @@ flow client_role::on_connect(std::string_view json) {
   // Fields that are left out keep what they were.
   asked.verbose = verbose_;
   asked.pedantic = pedantic_;
-  asked.echo = (connection_.flags.load(std::memory_order_relaxed) & receiver::no_echo) == 0;
+  asked.echo = echo_;
   asked.headers = limits_.headers;
   asked.no_responders = no_responders_;
   asked.protocol = protocol_;
@@ -363,13 +363,8 @@ flow client_role::on_connect(std::string_view json) {
   protocol_ = static_cast<std::uint8_t>(asked.protocol);
   no_responders_ = asked.no_responders;
   limits_.headers = asked.headers;
-  const bool answers = connection_.grants.load(std::memory_order_relaxed) != nullptr;
-  const auto flags = static_cast<std::uint8_t>((asked.echo ? 0 : receiver::no_echo) |
-                                               (asked.headers ? 0 : receiver::no_headers) |
-                                               (answers ? receiver::grants_replies : 0));
-  if (connection_.flags.exchange(flags, std::memory_order_relaxed) != flags && sids_.size() != 0) {
-    connection_.home().of().index.invalidate_all();
-  }
+  echo_ = asked.echo;
+  apply_flags();
   title_.reset();
   if (!asked.version.empty() || !asked.lang.empty() || !asked.name.empty()) {
     const auto title = "v" + asked.version + ":" + asked.lang + ":" + asked.name;
@@ -380,6 +375,16 @@ flow client_role::on_connect(std::string_view json) {
   first_ping_ = true;
   schedule_ping();
   return ok();
+}
+
+void client_role::apply_flags() {
+  const bool answers = connection_.grants.load(std::memory_order_relaxed) != nullptr;
+  const auto flags = static_cast<std::uint8_t>((echo_ ? 0 : receiver::no_echo) |
+                                               (limits_.headers ? 0 : receiver::no_headers) |
+                                               (answers ? receiver::grants_replies : 0));
+  if (connection_.flags.exchange(flags, std::memory_order_relaxed) != flags && sids_.size() != 0) {
+    connection_.home().of().index.invalidate_all();
+  }
 }
 
 flow client_role::on_info(std::string_view json) {

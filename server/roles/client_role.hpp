@@ -34,6 +34,7 @@ class client_role final : public role {
   [[nodiscard]] bool can_move() const override {
     return removed_.empty() && !waiting_ && check_ == nullptr;
   }
+  void on_reload(const in_force& before) override;
   void on_lame_duck() override;
   void on_close(close_reason reason) override;
   void deliver(const delivery& message, bool last) override;
@@ -72,8 +73,11 @@ class client_role final : public role {
   [[nodiscard]] protocol::flow refuse(std::string_view who);
   [[nodiscard]] bool admit(std::shared_ptr<const principal> who);
   void apply_limits();
+  void apply_flags();
   void apply_grants(std::shared_ptr<const principal> who);
   [[nodiscard]] std::int64_t max_subscriptions() const noexcept;
+  [[nodiscard]] bool still_welcome(const in_force& before);
+  void drop_forbidden();
 
   protocol::flow publish(const protocol::ops::pub& op);
   protocol::flow deny_publish(std::string_view subject);
@@ -81,7 +85,7 @@ class client_role final : public role {
   [[nodiscard]] bool may_reply(std::string_view subject);
   [[nodiscard]] bool is_allowed(const protocol::ops::pub& op);
   protocol::flow ok();
-  enum class info_kind : std::uint8_t { greeting, answers_connect, lame_duck };
+  enum class info_kind : std::uint8_t { greeting, answers_connect, changed, lame_duck };
   void send_info(info_kind kind);
   void send_no_responders(const protocol::ops::pub& op);
   void remove(subscription* sub);
@@ -114,6 +118,7 @@ class client_role final : public role {
   std::uint8_t protocol_ = 0;
   bool verbose_ = true;  // as long as no CONNECT says otherwise
   bool pedantic_ = true;
+  bool echo_ = true;
   bool no_responders_ = false;
   bool connected_ = false;
   bool active_ = false;   // this input held something that makes a PING needless: not a mere PONG

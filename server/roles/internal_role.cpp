@@ -39,7 +39,12 @@ internal_role::~internal_role() {
 }
 
 void internal_role::subscribe() {
-  node_.all_accounts.for_each([this](account& each) {
+  std::size_t known = subscriptions_.size();
+  node_.all_accounts.for_each([&](account& each) {
+    if (known != 0) {
+      --known;
+      return;
+    }
     auto* const sub = subscription::create(*this, each.id, user_info_subject, {}, "1");
     subscriptions_.push_back(sub);
     node_.shards.front()->subscribe(each, sub);

@@ -17,7 +17,7 @@ namespace nuncio::server {
 /// Now `$SYS.REQ.USER.INFO`, which tells a client who it is.
 /// Source: nats-server 2.15.2, server/events.go, checked against a live one.
 ///
-/// Thread: subscribe() before the shards run; deliver() from any of them.
+/// Thread: deliver() from any shard.
 class internal_role final : public role, private receiver {
  public:
   explicit internal_role(node& owner);
@@ -25,6 +25,8 @@ class internal_role final : public role, private receiver {
   internal_role& operator=(const internal_role&) = delete;
   ~internal_role() override;
 
+  /// For every account that it hasn't subscribed for yet. On the first shard's thread, once that
+  /// runs.
   void subscribe();
 
   void deliver(const delivery& message, bool last) override;
@@ -36,6 +38,7 @@ class internal_role final : public role, private receiver {
   verdict on_input(std::string_view) override { return {}; }
   void on_timer() override {}
   [[nodiscard]] bool can_move() const override { return false; }
+  void on_reload(const in_force&) override {}
   void on_lame_duck() override {}
   void on_close(close_reason) override {}
   void on_exhausted(subscription*, std::uint32_t) override {}

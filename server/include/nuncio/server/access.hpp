@@ -81,6 +81,13 @@ struct user_options {
   /// Null: everything. Users may share one.
   std::shared_ptr<const permissions> may;
   connection_types allowed;  ///< ways to come in
+
+  /// The same, down to the permissions?
+  friend bool operator==(const user_options& a, const user_options& b) {
+    const bool may_same = a.may == b.may || (a.may && b.may && *a.may == *b.may);
+    return may_same && a.name == b.name && a.password == b.password && a.nkey == b.nkey &&
+           a.account == b.account && a.allowed == b.allowed;
+  }
 };
 
 /// An isolated space of subjects, and its limits; negative ones mean unlimited.
@@ -89,6 +96,8 @@ struct account_options {
   std::int64_t max_connections = -1;    ///< clients at a time
   std::int64_t max_subscriptions = -1;  ///< of each of its clients
   std::int64_t max_payload = -1;        ///< bytes of a message
+
+  friend bool operator==(const account_options&, const account_options&) = default;
 };
 
 /// Who may connect. All empty: everyone, and lands in `$G`.

@@ -11,6 +11,7 @@
 namespace nuncio::server {
 
 struct account;
+class in_force;
 class role;
 class shard;
 struct subscription;
@@ -33,11 +34,11 @@ enum class close_reason : std::uint8_t {
 
 /// A message for a role that writes it by itself; views that live during the call.
 struct delivery {
-  std::string_view subject;  ///< where it was published
-  std::string_view reply;    ///< empty where there is none
-  std::string_view sid;      ///< of the subscription that gets it
-  std::string_view headers;  ///< the whole block, or empty
-  std::string_view payload;  ///< without the headers
+  std::string_view subject;                  ///< where it was published
+  std::string_view reply;                    ///< empty where there is none
+  std::string_view sid;                      ///< of the subscription that gets it
+  std::string_view headers;                  ///< the whole block, or empty
+  std::string_view payload;                  ///< without the headers
   const server::account* account = nullptr;  ///< of the publisher
   const role* sender = nullptr;  ///< whose connection published it; null: the server itself
   shard* from =
@@ -74,6 +75,8 @@ class role {
   virtual void on_timer() = 0;
   /// False while it waits for something on its shard, so that its connection must stay there.
   [[nodiscard]] virtual bool can_move() const = 0;
+  /// Other options are in force; `before` are those until now.
+  virtual void on_reload(const in_force& before) = 0;
   /// The server is about to go: tell the peer, if it understands.
   virtual void on_lame_duck() = 0;
   /// The connection is over; give back subscriptions. Nothing more can be sent.

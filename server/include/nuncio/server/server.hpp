@@ -54,6 +54,20 @@ class server {
   /// start().
   void enter_lame_duck(std::function<void()> done);
 
+  /// Puts other options into force while the server runs; returns once every shard goes by them.
+  /// What `host`, `port`, `name`, `shards`, `busy_poll`, `max_pending`, the lame duck's times and
+  /// `system_account` say has no effect before the next start().
+  ///
+  /// Clients whose user is gone or has another password are sent `Authorization Violation`, those
+  /// whose user is in another account now are closed, and subscriptions that aren't allowed any
+  /// more are removed with an error each. If there are more connections than allowed, some are
+  /// closed. Errors:  std::invalid_argument if the options contradict each other; nothing has
+  /// changed then. Pre:     it runs. Thread:  any but the server's own, one at a time, and not
+  /// together with start() and stop(); on
+  ///          a loop of the user's, the thread that runs it.
+  /// Source:  nats-server 2.15.2, server/reload.go, checked against a live one.
+  void reload(options settings);
+
   /// A new connection to this server, from this process and without a socket; nothing unless it
   /// runs and is no lame duck.
   /// Thread: any.

@@ -1,0 +1,107 @@
+#include "configuration.hpp"
+
+#include "config/reload.hpp"
+#include "log.hpp"
+#include "run_files.hpp"
+
+#include <nuncio/server/server.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <utility>
+
+namespace nuncio::server::daemon {
+namespace {
+
+constexpr std::string_view not_reloaded = "Failed to reload server configuration: ";
+
+log_settings settings_for_log(const config::settings& from) {
+  return {from.log.file, from.log.debug, from.log.trace, from.log.time, from.log.utc};
+}
+
+// Those that keep `after` from counting without a restart, as one sentence.
+std::string needing_restart(const std::vector<config::difference>& all) {
+  std::string out;
+  for (const auto& each : all) {
+    if (each.when != config::change::restart) continue;
+    if (!out.empty()) out += "; ";
+    out += to_string(each);
+  }
+  return out;
+}
+
+}  // namespace
+
+config::loaded load(const flags& line) {
+  config::document read;
+  read.root.what = config::kind::map;
+  if (!line.config_file.empty()) {
+    read = config::parse_file(line.config_file, config::real_surroundings());
+  }
+  auto out = config::interpret(std::move(read), [&line](config::settings& to) { line.apply(to); });
+  // Tracing is a matter of the log, but connections write the traces.
+  out.options.node.trace = out.options.log.trace;
+  return out;
+}
+
+bool report(const config::loaded& from, bool strict) {
+  bool is_good = true;
+  for (const auto& each : from.problems) {
+    std::fprintf(stderr, "nuncio-server: %s%s\n", each.is_warning ? "warning: " : "",
+                 config::to_string(each, from.files).c_str());
+    is_good = is_good && each.is_warning && !strict;
+  }
+  return is_good;
+}
+
+int check_reload(const std::string& before, const std::string& after) {
+  flags old_line;
+  flags new_line;
+  old_line.config_file = before;
+  new_line.config_file = after;
+  const auto from = load(old_line);
+  const auto to = load(new_line);
+  const bool old_is_good = report(from, false);
+  if (!report(to, false) || !old_is_good) return 1;
+  const auto changes = config::compare(from.options, to.options);
+  for (const auto& each : changes) {
+    const std::string_view when = config::to_string(each.when);
+    std::printf("%-22.*s %s\n", static_cast<int>(when.size()), when.data(),
+                to_string(each).c_str());
+  }
+  return needing_restart(changes).empty() ? 0 : 1;
+}
+
+void reload(const flags& line, config::loaded& current, server& node, log& to) {
+  const auto fail = [&](const std::string& why) {
+    to.write(log_level::error, std::string(not_reloaded) + why);
+  };
+  if (line.config_file.empty()) return fail("there is no configuration file");
+  auto next = load(line);
+  for (const auto& each : next.problems) {
+    const auto text = config::to_string(each, next.files);
+    if (each.is_warning) {
+      to.write(log_level::warn, text);
+    } else {
+      fail(text);
+    }
+  }
+  if (next.has_errors()) return;
+  const auto changes = config::compare(current.options, next.options);
+  if (const auto names = needing_restart(changes); !names.empty()) {
+    return fail("needs a restart: " + names);
+  }
+  try {
+    // What can fail comes first.
+    if (next.options.log != current.options.log) to.reconfigure(settings_for_log(next.options));
+    if (next.options.pid_file != current.options.pid_file) write_pid_file(next.options.pid_file);
+    node.reload(next.options.node);
+  } catch (const std::exception& failure) {
+    return fail(failure.what());
+  }
+  for (const auto& each : changes) to.write(log_level::info, "Reloaded: " + to_string(each));
+  to.write(log_level::info, "Reloaded server configuration (" + next.digest + ")");
+  current = std::move(next);
+}
+
+}  // namespace nuncio::server::daemon
