@@ -1,6 +1,6 @@
 #include "flags.hpp"
 
-#include "config/load.hpp"
+#include "config/reference.hpp"
 #include "config/scalars.hpp"
 #include "config/schema.hpp"
 
@@ -117,9 +117,16 @@ std::vector<flag_row> flag_rows() {
       credential("pass", "PASSWORD", "Its password", &access_options::password),
       credential("auth", "TOKEN", "Token that clients must bring", &access_options::token),
       {"Common", {"v", "version"}, toggle, "", "", "Show the version", std::string(a_boolean)},
+      {"",
+       {"help_config"},
+       toggle,
+       "",
+       "",
+       "Show what a configuration file may say",
+       std::string(a_boolean)},
       {"", {"h", "help"}, toggle, "", "", "Show this text", std::string(a_boolean)},
   };
-  rows[rows.size() - 5].group = "Authorization";
+  rows[rows.size() - 6].group = "Authorization";
   for (auto& row : rows) {
     if (row.option.empty()) continue;
     const auto* const option = config::find_option(config::all_options(), row.option);
@@ -226,6 +233,7 @@ void check_refused(const refused_row& row,
 struct command_line {
   flags options;
   bool help = false;
+  bool help_config = false;
   bool version = false;
 };
 
@@ -233,10 +241,11 @@ void take(const flag_row& row, std::string_view written, std::string value, comm
   const auto name = row.names.back();
   config::settings scratch;
   bool ignored = false;
-  bool& toggled = name == "t"         ? into.options.check_only
-                  : name == "version" ? into.version
-                  : name == "help"    ? into.help
-                                      : ignored;
+  bool& toggled = name == "t"             ? into.options.check_only
+                  : name == "version"     ? into.version
+                  : name == "help_config" ? into.help_config
+                  : name == "help"        ? into.help
+                                          : ignored;
   bool is_good = true;
   if (row.apply) {
     is_good = row.apply(value, scratch);
@@ -372,6 +381,7 @@ outcome parse_flags(int argc, const char* const* argv) {
   try {
     auto line = read({argv + std::min(argc, 1), argv + argc});
     if (line.help) return print(help_text(), 0);
+    if (line.help_config) return print(config::reference(), 0);
     if (line.version) return print("nuncio-server: v" NUNCIO_VERSION "\n", 0);
     if (line.options.check_only && line.options.config_file.empty()) {
       throw bad_usage{"-t needs -c, the configuration file to check"};

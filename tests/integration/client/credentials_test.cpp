@@ -1,14 +1,12 @@
-// Against the reference server only, which knows keys and JWTs.
+// Against the reference server only, which knows JWTs.
 #include "fixture.hpp"
+#include "nkey_fixture.hpp"
 #include "temporary_file.hpp"
 
 #include <nuncio/protocol/base64.hpp>
 #include <nuncio/protocol/nkey.hpp>
 
-#include <array>
-#include <cstddef>
 #include <ctime>
-#include <random>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,13 +21,6 @@ using client::errc;
 using nuncio::protocol::nkey_kind;
 using nuncio::protocol::nkey_pair;
 using nuncio::protocol::to_base64url;
-
-nkey_pair make_keys(nkey_kind kind) {
-  std::random_device random;
-  std::array<std::byte, 32> seed{};
-  for (auto& byte : seed) byte = static_cast<std::byte>(random() & 0xFF);
-  return {kind, seed};
-}
 
 std::string encoded(std::string_view text) {
   return to_base64url(std::as_bytes(std::span(text)));
@@ -75,56 +66,7 @@ struct realm {
   }
 };
 
-/// How connecting with these options ends, and that a message then comes through.
-asio::awaitable<error_code> try_out(client::options set) {
-  const auto executor = co_await here();
-  connection nc(executor, std::move(set));
-  const auto [error] = co_await nc.async_connect(as_values);
-  if (error) co_return error;
-  auto sub = nc.subscribe("a");
-  CHECK_FALSE(nc.publish("a", "x"));
-  CHECK(co_await next(sub) == "a=x");
-  co_return error;
-}
-
 }  // namespace
-
-TEST_CASE("credentials: a user with a key signs in with its seed, another doesn't") {
-  const auto user = make_keys(nkey_kind::user);
-  const temporary_file configuration("authorization: {users: [{nkey: " + user.public_key() + "}]}");
-  server_process server(server_program(), {"-c", configuration.path()});
-  const temporary_file file("# a seed\n" + user.seed() + "\n");
-  run([&]() -> asio::awaitable<void> {
-    client::options set{.servers = server.url(), .nkey_seed = user.seed()};
-    CHECK_FALSE(co_await try_out(set));
-    set.nkey_seed = make_keys(nkey_kind::user).seed();
-    CHECK(co_await try_out(set) == errc::authorization);
-    set.nkey_seed.clear();
-    CHECK(co_await try_out(set) == errc::authorization);
-    set.nkey_seed_file = file.path();
-    CHECK_FALSE(co_await try_out(set));
-  });
-}
-
-TEST_CASE("credentials: a key that is kept elsewhere signs in") {
-  const auto user = make_keys(nkey_kind::user);
-  const temporary_file configuration("authorization: {users: [{nkey: " + user.public_key() + "}]}");
-  server_process server(server_program(), {"-c", configuration.path()});
-  run([&]() -> asio::awaitable<void> {
-    client::options set{.servers = server.url()};
-    set.ask_credentials = [&](const nuncio::protocol::server_url& asking) {
-      CHECK(asking.port == server.port());
-      client::credentials who;
-      who.nkey = user.public_key();
-      who.sign = [&](std::string_view nonce) -> boost::system::result<std::string> {
-        const auto signature = user.sign(nonce);
-        return std::string(reinterpret_cast<const char*>(signature.data()), signature.size());
-      };
-      return who;
-    };
-    CHECK_FALSE(co_await try_out(set));
-  });
-}
 
 TEST_CASE("credentials: in operator mode a credentials file opens the account") {
   const realm ours;

@@ -179,8 +179,13 @@ class ServerProcess:
     def wait_for_log(self, text, timeout=10.0):
         """The first stderr line with `text` in it, or None if it does not come in time or the server ends."""
 
+        return self.wait_for_log_after(text, 0, timeout)
+
+    def wait_for_log_after(self, text, count, timeout=10.0):
+        """The same, but for the first so many lines."""
+
         def find():
-            return next((line for line in self.lines if text in line), None)
+            return next((line for line in self.lines[count:] if text in line), None)
 
         with self._event:
             self._event.wait_for(lambda: find() is not None or self._ended, timeout)

@@ -1,0 +1,365 @@
+"""What a configuration file does to nuncio-server, and what a new one does to it while it runs.
+
+    configuration_test.py SERVER [DEFAULT_PEERS]
+
+Every wait is for something to happen: a line of the log, an answer, an exit. Digests are compared with those of nats-server, if
+it is among the peers (NUNCIO_PEERS, or the second argument).
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support" / "python"))
+
+from server_process import ServerProcess  # noqa: E402
+
+TIMEOUT = 20
+SERVER = None
+REFERENCE = None
+RELOADED = "Reloaded server configuration"
+REFUSED = "Failed to reload server configuration"
+
+
+class Client:
+    """A raw connection that has said CONNECT, and has been heard unless `heard` is false."""
+
+    def __init__(self, port, heard=True, **connect):
+        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+        self.file = self.socket.makefile("rb")
+        self.info = self.read_info()
+        self.say("CONNECT " + json.dumps({"verbose": False, "protocol": 1, **connect}) + "\r\nPING")
+        if heard:
+            assert self.line() == "PONG"
+            self.info = self.read_info()
+
+    def read_info(self):
+        line = self.line()
+        assert line.startswith("INFO "), line
+        return json.loads(line[5:])
+
+    def say(self, text):
+        self.socket.sendall(text.encode() + b"\r\n")
+
+    def line(self):
+        """The next line, or None at the end."""
+        raw = self.file.readline()
+        return raw.decode().rstrip("\r\n") if raw else None
+
+    def ping(self):
+        """All that came before the PONG."""
+        self.say("PING")
+        lines = []
+        while (line := self.line()) not in ("PONG", None):
+            lines.append(line)
+        return lines
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.socket.close()
+
+
+class ConfigurationTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.file = self.folder / "server.conf"
+
+    def run_server(self, *arguments):
+        """(exit status, stderr, stdout) of a run that ends by itself."""
+        done = subprocess.run([SERVER, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False)
+        return done.returncode, done.stderr.decode(), done.stdout.decode()
+
+    def check(self, text):
+        self.file.write_text(text)
+        return self.run_server("-c", str(self.file), "-t")
+
+    def start(self, text, *arguments):
+        self.file.write_text(text)
+        server = ServerProcess(SERVER, ["-c", str(self.file), *arguments])
+        server.start()
+        self.addCleanup(server.stop)
+        return server
+
+    def reload(self, server, text, expect=RELOADED):
+        """Puts a text into the file, and waits for what the log says of it. Returns the lines that are new."""
+        self.file.write_text(text)
+        before = len(server.log.splitlines())
+        server.signal("HUP")
+        self.assertIsNotNone(server.wait_for_log_after(expect, before), server.log)
+        return server.log.splitlines()[before:]
+
+    # --- reading -----------------------------------------------------------------------------------
+
+    def test_a_good_file_is_said_to_be_valid_with_its_digest(self):
+        text = 'port: -1\nNAME: "a<b>"\nserver_name: $NAME\nauthorization { users: [ {user: a, password: "é"} ] }\n'
+        status, said, _ = self.check(text)
+        self.assertEqual(status, 0, said)
+        found = re.fullmatch(r"nuncio-server: configuration file (.*) is valid \((sha256:[0-9a-f]{64})\)\n", said)
+        self.assertEqual(found.group(1), str(self.file))
+        if REFERENCE:
+            done = subprocess.run([REFERENCE, "-c", str(self.file), "-t"], capture_output=True, timeout=TIMEOUT, check=False)
+            self.assertIn(found.group(2), done.stderr.decode())
+
+    def test_all_that_is_wrong_is_said_at_once_with_status_1(self):
+        text = "port: x\nmax_paylod: 5\nauthorization {\n  users: [ {user: a, password: 7} ]\n}\n"
+        for arguments in ([], ["-t"]):
+            self.file.write_text(text)
+            status, said, _ = self.run_server("-c", str(self.file), *arguments)
+            self.assertEqual(status, 1)
+            lines = said.splitlines()
+            self.assertEqual(len(lines), 3, said)
+            self.assertIn(f"{self.file}:1:7: port: found \"x\", expected a port", lines[0])
+            self.assertIn(f"{self.file}:2:1: found unknown key \"max_paylod\"", lines[1])
+            self.assertIn("did you mean max_payload?", lines[1])
+            self.assertIn(f"{self.file}:4:32: password: ", lines[2])
+
+    def test_a_warning_lets_a_server_start_but_fails_a_check(self):
+        status, said, _ = self.check("ping_interval: 30\n")
+        self.assertEqual(status, 1)
+        self.assertIn("warning: ", said)
+        self.assertIn("which is taken as 30s", said)
+        server = self.start("ping_interval: 30\n")
+        self.assertIn("which is taken as 30s", server.log)
+
+    def test_a_file_that_is_missing_or_includes_itself_is_named(self):
+        status, said, _ = self.run_server("-c", str(self.folder / "none.conf"))
+        self.assertEqual(status, 1)
+        self.assertIn("none.conf", said)
+        status, said, _ = self.check("include server.conf\n")
+        self.assertEqual(status, 1)
+        self.assertIn("server.conf", said)
+
+    def test_jetstream_keeps_the_server_from_starting(self):
+        status, said, _ = self.check("\njetstream { store_dir: /tmp/x }\n")
+        self.assertEqual(status, 1)
+        self.assertIn(f"{self.file}:2:", said)
+        self.assertIn("JetStream", said)
+
+    def test_flags_count_more_than_the_file(self):
+        server = self.start("max_payload: 1000\nserver_name: file\n", "--name", "flag", "-D")
+        with Client(server.port) as c:
+            self.assertEqual(c.info["server_name"], "flag")
+            self.assertEqual(c.info["max_payload"], 1000)
+        self.assertIn("Using configuration file: ", server.log)
+        # And they still do after a reload.
+        self.reload(server, "max_payload: 2000\nserver_name: other\n")
+        with Client(server.port) as c:
+            self.assertEqual(c.info["server_name"], "flag")
+            self.assertEqual(c.info["max_payload"], 2000)
+
+    def test_examples_are_valid(self):
+        examples = sorted((pathlib.Path(__file__).resolve().parents[2] / "examples" / "config").glob("*.conf"))
+        self.assertGreaterEqual(len(examples), 3)
+        for example in examples:
+            with self.subTest(example.name):
+                status, said, _ = self.run_server("-c", str(example), "-t")
+                self.assertEqual(status, 0, said)
+                with ServerProcess(SERVER, ["-c", str(example)], environment={"APP_PASSWORD": "secret"}) as server:
+                    self.assertTrue(server.alive())
+
+    def test_the_page_of_options_is_what_the_program_says(self):
+        page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text()
+        status, _, said = self.run_server("--help_config")
+        self.assertEqual(status, 0)
+        self.assertIn(said.strip(), page, "docs/configuration.md: put there what nuncio-server --help_config prints")
+
+    # --- reloading ---------------------------------------------------------------------------------
+
+    def test_users_are_changed_while_their_clients_go_on(self):
+        server = self.start("authorization { users: [ {user: a, password: p}, {user: b, password: p}, {user: c, password: p} ] }")
+        a, b, c = (Client(server.port, user=name, **{"pass": "p"}) for name in "abc")
+        with a, b, c:
+            a.say("SUB kept 1\r\nSUB lost 2\r\nSUB lost q 3")
+            self.assertEqual(a.ping(), [])
+            self.reload(server, "authorization { users: [ {user: a, password: p, permissions: {subscribe: kept, publish: kept}},"
+                                " {user: b, password: new} ] }")
+            self.assertCountEqual(a.ping(), ["-ERR 'Permissions Violation for Subscription to \"lost\" (sid \"2\")'",
+                                             "-ERR 'Permissions Violation for Subscription to \"lost\" using queue \"q\" (sid \"3\")'"])
+            for gone in (b, c):
+                self.assertEqual(gone.line(), "-ERR 'Authorization Violation'")
+                self.assertIsNone(gone.line())
+            a.say("PUB kept 2\r\nhi\r\nPUB lost 2\r\nno")
+            self.assertCountEqual(a.ping(), ["MSG kept 1 2", "hi", "-ERR 'Permissions Violation for Publish to \"lost\"'"])
+        with Client(server.port, user="b", **{"pass": "new"}):
+            pass
+
+    def test_a_deny_counts_for_subscriptions_that_are_there(self):
+        users = "authorization {{ users: [ {{user: a, password: p, permissions: {{subscribe: {}}}}}, {{user: b, password: p}} ] }}"
+        server = self.start(users.format('">"'))
+        with Client(server.port, user="a", **{"pass": "p"}) as a, Client(server.port, user="b", **{"pass": "p"}) as b:
+            a.say("SUB s.* 1")
+            self.assertEqual(a.ping(), [])
+            b.say("PUB s.x 1\r\n1\r\nPUB s.x 1\r\n2")
+            b.ping()
+            self.assertEqual(a.ping(), ["MSG s.x 1 1", "1", "MSG s.x 1 1", "2"])
+            self.reload(server, users.format("{deny: s.x}"))
+            b.say("PUB s.x 1\r\n3\r\nPUB s.y 1\r\n4")
+            b.ping()
+            self.assertEqual(a.ping(), ["MSG s.y 1 1", "4"])
+
+    def test_a_user_in_another_account_is_closed_without_a_word(self):
+        server = self.start("accounts { A { users: [ {user: a, password: p} ] }, B {} }")
+        with Client(server.port, user="a", **{"pass": "p"}) as a:
+            self.reload(server, "accounts { A {}, B { users: [ {user: a, password: p} ] } }")
+            self.assertIsNone(a.line())
+        with Client(server.port, user="a", **{"pass": "p"}) as a:
+            self.assertEqual(a.info["remote_account"], "B")
+
+    def test_a_new_account_knows_the_services_that_every_account_has(self):
+        server = self.start("port: -1\n")
+        self.reload(server, "accounts { NEW { users: [ {user: a, password: p} ] } }")
+        with Client(server.port, user="a", **{"pass": "p"}) as a:
+            a.say("SUB inbox 1\r\nPUB $SYS.REQ.USER.INFO inbox 0\r\n")
+            self.assertRegex(a.line(), "MSG inbox 1 ")
+            answer = json.loads(a.line())
+            self.assertEqual(answer["data"], {"user": "a", "account": "NEW", "account_name": "NEW"})
+
+    def test_clients_hear_of_a_new_limit(self):
+        server = self.start("max_payload: 1000\n")
+        with Client(server.port) as c:
+            self.reload(server, "max_payload: 10\n")
+            self.assertEqual(c.read_info()["max_payload"], 10)
+            c.say("PUB foo 11")
+            self.assertEqual(c.line(), "-ERR 'Maximum Payload Violation'")
+
+    def test_connections_that_are_too_many_now_are_closed(self):
+        server = self.start("max_connections: 10\n")
+        clients = [Client(server.port) for _ in range(5)]
+        self.reload(server, "max_connections: 2\n")
+        left = []
+        for client in clients:
+            with client:
+                client.say("PING")
+                line = client.line()
+                if line == "PONG":
+                    left.append(client)
+                else:
+                    self.assertEqual(line, "-ERR 'maximum connections exceeded'")
+        self.assertEqual(len(left), 2)
+
+    def test_debugging_is_switched_on_and_off(self):
+        server = self.start("debug: false\n")
+        with Client(server.port):
+            pass
+        self.reload(server, "debug: true\n")
+        with Client(server.port):
+            pass
+        self.assertIsNotNone(server.wait_for_log("Client connection closed"))
+        self.assertEqual(server.log.count("Client connection closed"), 1)
+        self.assertIn("Reloaded: debug: false is now true", server.log)
+
+    def test_all_or_nothing(self):
+        server = self.start("max_payload: 1000\n")
+        lines = self.reload(server, "max_payload: 2000\nmax_pending: 1MB\nserver_name: x\n", REFUSED)
+        self.assertEqual(len([line for line in lines if REFUSED in line]), 1)
+        self.assertIn("max_pending: 64MB is now 1MB", lines[-1])
+        self.assertIn("server_name: nothing is now x", lines[-1])
+        with Client(server.port) as c:
+            self.assertEqual(c.info["max_payload"], 1000)
+        lines = self.reload(server, "max_payload: 2000\nfoo: 1\nport: x", REFUSED)
+        self.file.unlink()
+        server.signal("HUP")
+        self.assertIsNotNone(server.wait_for_log("No such file"))
+        with Client(server.port) as c:
+            self.assertEqual(c.info["max_payload"], 1000)
+        self.reload(server, "max_payload: 2000\n")
+        with Client(server.port) as c:
+            self.assertEqual(c.info["max_payload"], 2000)
+
+    def test_what_a_change_would_take_is_said_without_a_server(self):
+        old, new = self.folder / "old.conf", self.folder / "new.conf"
+        old.write_text("port: 4222\nauthorization { user: a, password: one, timeout: 1 }\n")
+        new.write_text("port: 4223\nmax_payload: 2MB\nauthorization { user: a, password: two, timeout: 1 }\n")
+        status, _, said = self.run_server("--check-reload", str(old), str(new))
+        self.assertEqual(status, 1)
+        self.assertEqual(sorted(re.sub(" +", " ", line) for line in said.splitlines()),
+                         ["live authorization", "live max_payload: 1MB is now 2MB", "restart port: 4222 is now 4223"])
+        self.assertNotIn("two", said)
+        status, _, said = self.run_server("--check-reload", str(old), str(old))
+        self.assertEqual((status, said), (0, ""))
+
+    def test_a_thousand_reloads_lose_no_message(self):
+        texts = [f"max_payload: {size}\nauthorization {{ users: [ {{user: a, password: p, permissions: {{publish: {allowed}}}}},"
+                 " {user: b, password: p} ] }\n" for size, allowed in ((1000, '["load", "x"]'), (2000, '"load"'))]
+        server = self.start(texts[0])
+        with Client(server.port, user="a", **{"pass": "p"}) as a, Client(server.port, user="b", **{"pass": "p"}) as b:
+            b.say("SUB load 1")
+            self.assertEqual(b.ping(), [])
+            stop = threading.Event()
+            sent = 0
+
+            def publish():
+                nonlocal sent
+                while not stop.is_set():
+                    a.say("\r\n".join(f"PUB load {len(str(n))}\r\n{n}" for n in range(sent, sent + 100)))
+                    sent += 100
+
+            heard = []
+
+            def hear():
+                while (line := b.line()) is not None:
+                    if line.startswith("MSG "):
+                        heard.append(int(b.line()))
+                        if heard[-1] == -1:
+                            return
+
+            threads = [threading.Thread(target=publish), threading.Thread(target=hear)]
+            for thread in threads:
+                thread.start()
+            try:
+                for i in range(1000):
+                    self.reload(server, texts[(i + 1) % 2])
+            finally:
+                stop.set()
+                threads[0].join()
+                a.say("PUB load 2\r\n-1")
+                threads[1].join(TIMEOUT)
+            self.assertGreater(sent, 0)
+            self.assertEqual(heard, [*range(sent), -1])
+
+    # --- secrets -----------------------------------------------------------------------------------
+
+    def test_secrets_are_in_no_line_of_the_log(self):
+        server = self.start("authorization { users: [ {user: a, password: hunter2}, {user: b, password: hunter3} ] }", "-DV")
+        with Client(server.port, user="a", **{"pass": "hunter2"}), \
+                Client(server.port, heard=False, user="b", **{"pass": "wr0ng", "auth_token": "t0k3n", "jwt": "ey"}) as b:
+            self.assertEqual(b.line(), "-ERR 'Authorization Violation'")
+        self.reload(server, "authorization { users: [ {user: a, password: hunter4} ] }")
+        self.assertIn('<<- [CONNECT {', server.log)
+        self.assertIn('[REDACTED]', server.log)
+        self.assertIn('authentication error - User "b"', server.log)
+        for secret in ("hunter", "wr0ng", "t0k3n"):
+            self.assertNotIn(secret, server.log)
+
+    def test_a_password_that_takes_long_holds_up_nobody(self):
+        slow = "$2b$13$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW"
+        server = self.start(f'authorization {{ users: [ {{user: slow, password: "{slow}"}}, {{user: a, password: p}} ] }}',
+                            "--shards", "1")
+        with Client(server.port, user="a", **{"pass": "p"}) as a, \
+                Client(server.port, heard=False, user="slow", **{"pass": "x"}) as waiting:
+            self.assertEqual(a.ping(), [])
+            waiting.socket.setblocking(False)
+            with self.assertRaises(BlockingIOError):
+                waiting.socket.recv(1)
+            waiting.socket.settimeout(TIMEOUT)
+            self.assertEqual(waiting.line(), "-ERR 'Authorization Violation'")
+
+
+if __name__ == "__main__":
+    SERVER = sys.argv.pop(1)
+    peers = os.environ.get("NUNCIO_PEERS") or (sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else "")
+    REFERENCE = os.path.join(peers, "nats-server") if peers and os.access(os.path.join(peers, "nats-server"), os.X_OK) else None
+    unittest.main()
