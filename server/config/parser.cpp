@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <ranges>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -459,14 +460,14 @@ class text_parser {
       into.text = "$" + name;
       return true;
     }
-    for (auto map = maps_.rbegin(); map != maps_.rend(); ++map) {
-      const auto found = (*map)->index.find(name);
-      if (found != (*map)->index.end()) {
-        auto& variable = (*map)->is.members[found->second];
+    for (auto* map : std::views::reverse(maps_)) {
+      const auto found = map->index.find(name);
+      if (found != map->index.end()) {
+        auto& variable = map->is.members[found->second];
         variable.is_variable = true;
         return copy(variable.is, start, depth, into);
       }
-      if ((*map)->broken.contains(name)) return false;
+      if (map->broken.contains(name)) return false;
     }
     return resolve_in_environment(name, start, depth, into);
   }
