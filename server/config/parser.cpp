@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <ranges>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -257,23 +258,27 @@ class text_parser {
   void read_statement(scope where, std::size_t depth, bool in_list) {
     statement said{.key_start = in_.position(), .problems = problems_.size()};
     if (!read_key(where, said)) return;
-    const bool is_include = said.is_raw_key && in_.space_here() > 0 && is_keyword(said.key);
-    if (is_include) {
+    value what;
+    bool is_good = false;
+    if (said.is_raw_key && in_.space_here() > 0 && is_keyword(said.key)) {
       read_include(depth);
-    } else if (value what; find_value(where, said)) {
-      said.is_scalar = in_.peek() != '{' && in_.peek() != '[';
-      if (read_value(what, depth, false)) {
-        maps_.back()->broken.erase(said.key);
-        maps_.back()->set({.key = said.key, .at = place_of(said.key_start), .is = std::move(what)});
-      } else {
-        maps_.back()->broken.insert(said.key);
-      }
-    } else {
-      maps_.back()->broken.insert(said.key);
-      in_.skip_to_any_of(",;}");
-      said.is_scalar = false;
+      static_cast<void>(end_statement(where, said, depth, in_list));
+      return;
     }
-    end_statement(where, said, depth, in_list);
+    if (find_value(where, said)) {
+      said.is_scalar = in_.peek() != '{' && in_.peek() != '[';
+      is_good = read_value(what, depth, false);
+    } else {
+      in_.skip_to_any_of(",;}");
+    }
+    if (!end_statement(where, said, depth, in_list)) return;
+    auto& map = *maps_.back();
+    if (is_good) {
+      map.broken.erase(said.key);
+      map.set({.key = said.key, .at = place_of(said.key_start), .is = std::move(what)});
+    } else {
+      map.broken.insert(said.key);
+    }
   }
 
   /// False if there is none; the point is then behind what was there.
@@ -370,8 +375,8 @@ class text_parser {
     return "no more than " + std::to_string(deepest_nesting) + " maps and lists in each other";
   }
 
-  /// What comes behind a value, or why something else does.
-  void end_statement(scope where, const statement& said, std::size_t depth, bool in_list) {
+  /// What comes behind a value, or why something else does. False if the value is no value.
+  bool end_statement(scope where, const statement& said, std::size_t depth, bool in_list) {
     for (;;) {
       in_.skip_blanks();
       if (in_.at_comment()) {
@@ -385,21 +390,22 @@ class text_parser {
     const char c = in_.peek();
     if (in_.at_end()) {
       if (where == scope::braces) unexpected_end("a new line or \"}\"");
-      return;
+      return true;
     }
     if (c == '}') {
       if (where == scope::top) in_.advance();
-      return;
+      return true;
     }
     if (in_.at_line_end() || c == ',' || c == ';' || (c == '/' && where == scope::map)) {
       in_.advance();
-      return;
+      return true;
     }
-    if (c == ']' && in_list) return;  // a `}` is missing; whoever reads the map says so
-    if (explain(where, said, depth, in_list)) return;
+    if (c == ']' && in_list) return true;  // a `}` is missing; whoever reads the map says so
+    if (explain(where, said, depth, in_list)) return false;
     unexpected(where == scope::top ? "a new line or \",\"" : "a new line, \",\" or \"}\"");
     in_.skip_to_any_of(",;}");
     if (where == scope::top || in_.peek() != '}') in_.advance();
+    return true;
   }
 
   /// Something doesn't fit behind a value. True if the mistake was earlier; it is reported then.
@@ -416,7 +422,7 @@ class text_parser {
       auto map = read_map(said.key_end - 1, depth + 1, in_list);
       maps_.back()->set(
           {.key = std::move(key), .at = place_of(said.key_start), .is = std::move(map)});
-      end_statement(where, {.key = said.key}, depth, in_list);
+      static_cast<void>(end_statement(where, {.key = said.key}, depth, in_list));
       return true;
     }
     // A key without a value took the next line's key for its value.
@@ -454,14 +460,14 @@ class text_parser {
       into.text = "$" + name;
       return true;
     }
-    for (auto map = maps_.rbegin(); map != maps_.rend(); ++map) {
-      const auto found = (*map)->index.find(name);
-      if (found != (*map)->index.end()) {
-        auto& variable = (*map)->is.members[found->second];
+    for (auto* map : std::views::reverse(maps_)) {
+      const auto found = map->index.find(name);
+      if (found != map->index.end()) {
+        auto& variable = map->is.members[found->second];
         variable.is_variable = true;
         return copy(variable.is, start, depth, into);
       }
-      if ((*map)->broken.contains(name)) return false;
+      if (map->broken.contains(name)) return false;
     }
     return resolve_in_environment(name, start, depth, into);
   }

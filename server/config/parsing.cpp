@@ -49,13 +49,12 @@ std::string circle(const std::vector<std::string>& chain, const std::string& las
 
 std::string in_environment(const std::string& name, const std::vector<problem>& problems) {
   constexpr std::string_view where = " in the environment's ";
-  if (problems.empty())
-    return "found nothing" + std::string(where) + in_quotes("$" + name) + ", expected a value";
+  const auto source = std::string(where) + in_quotes("$" + name);
+  if (problems.empty()) return "found nothing" + source + ", expected a value";
   auto what = problems.front().text;
   // One variable may stand in the text of another; what counts is where the mistake is.
   if (what.find(where) != std::string::npos) return what;
-  const auto end_of_found = std::min(what.rfind(", expected "), what.size());
-  return what.insert(end_of_found, std::string(where) + in_quotes("$" + name));
+  return what.insert(std::min(what.rfind(", expected "), what.size()), source);
 }
 
 }  // namespace nuncio::server::config

@@ -230,9 +230,9 @@ class reader {
     const auto text = in_.since(start_);
     out_.is.what = kind::integer;
     out_.is.text = text;
-    const char* const end = text.data() + text.size();
-    const auto [unit, failed] = std::from_chars(text.data(), end, out_.is.integer);
-    const auto factor = to_factor({unit, end});
+    const auto [unit, failed] =
+        std::from_chars(text.data(), text.data() + text.size(), out_.is.integer);
+    const auto factor = to_factor(text.substr(static_cast<std::size_t>(unit - text.data())));
     if (!factor) {
       complain(start_, in_quotes(text),
                "a number with a unit of k, kb, ki, kib, or the same with m, g, t, p, e");

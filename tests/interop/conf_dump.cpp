@@ -17,6 +17,7 @@ std::string tree(const value& what);
 
 std::string map_tree(const value& what) {
   std::vector<const member*> sorted;
+  sorted.reserve(what.members.size());
   for (const auto& one : what.members) sorted.push_back(&one);
   std::sort(sorted.begin(), sorted.end(),
             [](const auto* a, const auto* b) { return a->key < b->key; });
