@@ -177,6 +177,12 @@ const block<log_settings>& log_rows() {
           "Log the time as UTC, not local"),
       row("log_file|logfile", &log_settings::file, text_type(), live,
           "Log to this file instead of stderr"),
+      row("log_size_limit|logfile_size_limit", &log_settings::size_limit, size(0), restart,
+          "Size of a log file before it is put aside; 0: it grows"),
+      row("log_max_num|logfile_max_num", &log_settings::max_files, number(0), restart,
+          "Log files that are kept, the one in use included; 0: all"),
+      row("syslog", &log_settings::syslog, boolean_type(), live,
+          "Log to the system's log, unless there is a log_file"),
   };
   return rows;
 }

@@ -2,6 +2,7 @@
 
 #include <nuncio/server/options.hpp>
 
+#include <cstdint>
 #include <string>
 
 namespace nuncio::server::config {
@@ -14,6 +15,9 @@ struct log_settings {
   bool trace_verbose = false;  ///< the system account too
   bool time = true;
   bool utc = false;
+  std::int64_t size_limit = 0;  ///< bytes of a file before it is put aside; 0: it grows
+  std::int64_t max_files = 0;   ///< that are kept, the one in use included; 0: all
+  bool syslog = false;          ///< instead of stderr
 
   friend bool operator==(const log_settings&, const log_settings&) = default;
 };

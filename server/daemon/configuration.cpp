@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::string_view not_reloaded = "Failed to reload server configuration: ";
 
-log_settings settings_for_log(const config::settings& from) {
-  return {from.log.file, from.log.debug, from.log.trace, from.log.time, from.log.utc};
-}
-
 // Those that keep `after` from counting without a restart, as one sentence.
 std::string needing_restart(const std::vector<config::difference>& all) {
   std::string out;
@@ -93,7 +89,7 @@ void reload(const flags& line, config::loaded& current, server& node, log& to) {
   }
   try {
     // What can fail comes first.
-    if (next.options.log != current.options.log) to.reconfigure(settings_for_log(next.options));
+    if (next.options.log != current.options.log) to.reconfigure(next.options.log);
     if (next.options.pid_file != current.options.pid_file) write_pid_file(next.options.pid_file);
     node.reload(next.options.node);
   } catch (const std::exception& failure) {

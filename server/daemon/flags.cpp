@@ -95,7 +95,18 @@ std::vector<flag_row> flag_rows() {
        "",
        "Check that file, say what is wrong, and end",
        std::string(a_boolean)},
+      {"",
+       {"sl", "signal"},
+       value,
+       "CMD[=PID]",
+       "",
+       "Send stop, quit, term, reopen, reload or ldm to the running server, or to that of a "
+       "process "
+       "id or pid file, and end",
+       "a command"},
       {"Logging", {"l", "log"}, value, "FILE", "log_file"},
+      {"", {"log_size_limit"}, value, "BYTES", "log_size_limit"},
+      {"", {"s", "syslog"}, toggle, "", "syslog"},
       {"", {"T", "logtime"}, toggle, "", "logtime"},
       {"", {"logtime_utc"}, toggle, "", "logtime_utc"},
       {"", {"D", "debug"}, toggle, "", "debug"},
@@ -154,11 +165,6 @@ constexpr std::array refused{
     refused_row{"http_port", shape::value, "0"},
     refused_row{"ms", shape::value, "0"},
     refused_row{"https_port", shape::value, "0"},
-    refused_row{"sl", shape::value, {}},
-    refused_row{"signal", shape::value, {}},
-    refused_row{"log_size_limit", shape::value, "0"},
-    refused_row{"s", shape::toggle, ""},
-    refused_row{"syslog", shape::toggle, ""},
     refused_row{"r", shape::value, ""},
     refused_row{"remote_syslog", shape::value, ""},
     refused_row{"tls", shape::toggle, ""},
@@ -254,7 +260,7 @@ void take(const flag_row& row, std::string_view written, std::string value, comm
     is_good = on.has_value();
     toggled = on.value_or(false);
   } else {
-    into.options.config_file = value;
+    (name == "signal" ? into.options.signal : into.options.config_file) = value;
   }
   // Empty is unset, as in Go.
   const bool is_unset = row.takes == shape::value && value.empty() && name != "name";

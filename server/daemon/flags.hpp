@@ -22,6 +22,7 @@ struct flags {
 
   std::string config_file;        ///< empty: none
   bool check_only = false;        ///< the file is checked, and that is all
+  std::string signal;             ///< set: send this to a server that runs, and that is all
   std::string compared_file;      ///< set: what would it take to go over to this one? That is all
   std::vector<setting> settings;  ///< in their order
 

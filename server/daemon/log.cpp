@@ -1,15 +1,15 @@
 #include "log.hpp"
 
+#include "file_sink.hpp"
+
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
 
 #include <array>
 #include <cstdio>
 #include <exception>
-#include <filesystem>
-#include <stdexcept>
 #include <utility>
 
 namespace nuncio::server::daemon {
@@ -34,23 +34,24 @@ class level_flag final : public spdlog::custom_flag_formatter {
   }
 };
 
-std::shared_ptr<spdlog::sinks::sink> open_sink(const std::string& file) {
-  if (file.empty()) return std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
-  // spdlog would make the folders, and a misspelt path pass for a good one.
-  const auto folder = std::filesystem::path(file).parent_path();
-  if (!folder.empty() && !std::filesystem::is_directory(folder)) {
-    throw std::runtime_error("error opening log file \"" + file + "\": there is no folder \"" +
-                             folder.string() + "\"");
+// Facility "daemon".
+constexpr int syslog_facility = LOG_DAEMON;
+
+std::shared_ptr<spdlog::sinks::sink> open_sink(const config::log_settings& settings) {
+  if (!settings.file.empty()) {
+    return std::make_shared<file_sink>(settings.file,
+                                       file_sink::limits{settings.size_limit, settings.max_files});
   }
-  try {
-    return std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
-  } catch (const spdlog::spdlog_ex& failure) {
-    throw std::runtime_error("error opening log file \"" + file + "\": " + failure.what());
+  if (settings.syslog) {
+    // The system's log has its own time and process id.
+    return std::make_shared<spdlog::sinks::syslog_sink_mt>("nuncio-server", LOG_PID,
+                                                           syslog_facility, false);
   }
+  return std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
 }
 
-std::shared_ptr<spdlog::logger> make_logger(const log_settings& settings) {
-  auto logger = std::make_shared<spdlog::logger>("nuncio", open_sink(settings.file));
+std::shared_ptr<spdlog::logger> make_logger(const config::log_settings& settings) {
+  auto logger = std::make_shared<spdlog::logger>("nuncio", open_sink(settings));
   auto formatter = std::make_unique<spdlog::pattern_formatter>(
       settings.utc ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
   formatter->add_flag<level_flag>('*').set_pattern(
@@ -63,7 +64,7 @@ std::shared_ptr<spdlog::logger> make_logger(const log_settings& settings) {
 
 }  // namespace
 
-log::log(const log_settings& settings)
+log::log(const config::log_settings& settings)
     : settings_(settings),
       debug_(settings.debug),
       trace_(settings.trace),
@@ -86,7 +87,7 @@ void log::write(log_level level, std::string_view text) noexcept {
   }
 }
 
-void log::reconfigure(const log_settings& settings) {
+void log::reconfigure(const config::log_settings& settings) {
   std::atomic_store(&logger_, make_logger(settings));
   settings_ = settings;
   debug_.store(settings.debug, std::memory_order_relaxed);

@@ -2,6 +2,8 @@
 #include "flags.hpp"
 #include "log.hpp"
 #include "run_files.hpp"
+#include "send_signal.hpp"
+#include "service_manager.hpp"
 
 #include <nuncio/server/server.hpp>
 
@@ -12,7 +14,9 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <exception>
 #include <string>
 #include <system_error>
@@ -56,6 +60,14 @@ const char* name_of(int signal) {
   }
 }
 
+// With the time, so that its answer to this is told from that to an earlier one.
+std::string reloading() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return "RELOADING=1\nMONOTONIC_USEC=" +
+         std::to_string(std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000);
+}
+
 struct signal_loop {
   asio::io_context& io;
   asio::signal_set& signals;
@@ -77,7 +89,9 @@ void serve_signals(signal_loop& loop) {
         log.reopen();
         break;
       case SIGHUP:
+        daemon_room::tell_service_manager(reloading());
         daemon_room::reload(loop.line, loop.current, loop.node, log);
+        daemon_room::tell_service_manager("READY=1");
         break;
       case SIGUSR2:
         if (std::exchange(loop.lame_duck, true)) break;
@@ -109,8 +123,7 @@ void greet(daemon_room::log& log, const server& node, const config::loaded& from
 
 int run(const daemon_room::flags& line, config::loaded from, const char* program) {
   const auto options = from.options;
-  daemon_room::log log(
-      {options.log.file, options.log.debug, options.log.trace, options.log.time, options.log.utc});
+  daemon_room::log log(options.log);
   asio::io_context io(1);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
   signals.add(SIGUSR1);
@@ -137,7 +150,9 @@ int run(const daemon_room::flags& line, config::loaded from, const char* program
     log.write(log_level::info, "Server is ready");
     signal_loop loop{io, signals, log, node, line, from};
     serve_signals(loop);
+    daemon_room::tell_service_manager("READY=1");
     io.run();
+    daemon_room::tell_service_manager("STOPPING=1");
     log.write(log_level::info, "Initiating Shutdown...");
     node.stop();
     log.write(log_level::info, "Server Exiting..");
@@ -158,6 +173,12 @@ int main(int argc, char** argv) {
   }
   try {
     const auto& line = what.options;
+    if (!line.signal.empty()) {
+      const auto sent = daemon_room::send_signal(line.signal, argv[0]);
+      if (sent.failure.empty()) return 0;
+      std::fprintf(stderr, "nuncio-server: %s\n", sent.failure.c_str());
+      return 1;
+    }
     if (!line.compared_file.empty()) {
       return daemon_room::check_reload(line.config_file, line.compared_file);
     }

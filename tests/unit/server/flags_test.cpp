@@ -243,6 +243,19 @@ TEST_CASE("flags: a file is named by -c, and -t checks it") {
   CHECK(refused({"-t"}) == "nuncio-server: -t needs -c, the configuration file to check\n");
 }
 
+TEST_CASE("flags: a signal is for another server, and comes with whom") {
+  CHECK(parsed({"--signal", "reload=17"}).options.signal == "reload=17");
+  CHECK(parsed({"-sl=stop"}).options.signal == "stop");
+  CHECK(refused({"-sl"}).starts_with("nuncio-server: -sl needs a value"));
+}
+
+TEST_CASE("flags: two configurations are compared by their names") {
+  const auto both = parsed({"--check-reload", "a.conf", "b.conf"}).options;
+  CHECK(both.config_file == "a.conf");
+  CHECK(both.compared_file == "b.conf");
+  CHECK(refused({"--check-reload", "a.conf"}).find("needs two values") != std::string::npos);
+}
+
 TEST_CASE("flags: credentials are those of the only user, or a token") {
   const auto user = run({"--user", "ivan", "--pass", "secret"}).node.access;
   CHECK(user.user == "ivan");
@@ -277,36 +290,33 @@ TEST_CASE("flags: an unknown flag is told the closest known one") {
 }
 
 TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
-  for (const std::string flag : {"-m",
-                                 "--http_port",
-                                 "-ms",
-                                 "-sl",
-                                 "--signal",
-                                 "-r",
-                                 "--remote_syslog",
-                                 "--tlscert",
-                                 "--tlskey",
-                                 "--tlscacert",
-                                 "--routes",
-                                 "--cluster",
-                                 "-sd",
-                                 "--store_dir",
-                                 "--profile",
-                                 "-js",
-                                 "--jetstream",
-                                 "-s",
-                                 "--syslog",
-                                 "--tls",
-                                 "--tlsverify",
-                                 "--help_tls",
-                                 "--no_advertise",
-                                 "--cluster_name",
-                                 "-cluster",
-                                 "--cluster_listen",
-                                 "--https_port",
-                                 "--connect_retries",
-                                 "--cluster_advertise",
-                                 "--log_size_limit"}) {
+  for (const std::string flag : {
+           "-m",
+           "--http_port",
+           "-ms",
+           "-r",
+           "--remote_syslog",
+           "--tlscert",
+           "--tlskey",
+           "--tlscacert",
+           "--routes",
+           "--cluster",
+           "-sd",
+           "--store_dir",
+           "--profile",
+           "-js",
+           "--jetstream",
+           "--tls",
+           "--tlsverify",
+           "--help_tls",
+           "--no_advertise",
+           "--cluster_name",
+           "-cluster",
+           "--cluster_listen",
+           "--https_port",
+           "--connect_retries",
+           "--cluster_advertise",
+       }) {
     CAPTURE(flag);
     CHECK(refused({flag, "x"}) == "nuncio-server: " + flag + " is not supported yet\n");
     CHECK(refused({flag + "=1"}) == "nuncio-server: " + flag + " is not supported yet\n");
@@ -315,10 +325,9 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
 }
 
 TEST_CASE("flags: what switches off a thing that we don't offer is accepted") {
-  CHECK(run({"-js=false", "--tls=false", "-s=F", "--jetstream=false", "-D"}).log.debug);
+  CHECK(run({"-js=false", "--tls=false", "--jetstream=false", "-D"}).log.debug);
   CHECK(run({"--cluster", "", "--routes=", "-m", "0", "--profile=0", "-D"}).log.debug);
   CHECK(refused({"--tls=off"}).find("not supported") != std::string::npos);
-  CHECK(refused({"-sl", ""}).find("not supported") != std::string::npos);
 }
 
 TEST_CASE("flags: the version goes to stdout") {
