@@ -177,6 +177,95 @@ class DaemonTest(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertRegex(said, r"\[FTL\].*300\.1\.1\.1")
 
+    def test_a_log_file_is_put_aside_when_it_is_full_and_the_oldest_go(self):
+        file = self.folder / "log"
+        configuration = self.folder / "server.conf"
+        configuration.write_text("log_max_num: 3\n")
+        process, port = self.logged_to(file, "--log_size_limit", "1000", "-DV", "-c", str(configuration))
+        aside = re.compile(r"log\.\d{4}\.\d\d\.\d\d\.\d\d\.\d\d\.\d\d\.\d{9}")
+        seen = set()
+        for _ in range(20):
+            with Client(port):
+                pass
+            self.assertTrue(until(lambda: file.exists()))
+            seen |= {name for name in os.listdir(self.folder) if aside.fullmatch(name)}
+        self.assertTrue(until(lambda: len([n for n in os.listdir(self.folder) if aside.fullmatch(n)]) <= 2))
+        left = [name for name in os.listdir(self.folder) if aside.fullmatch(name)]
+        self.assertEqual(len(left), 2)
+        self.assertGreater(len(seen | set(left)), 2)
+        for name in left:
+            self.assertLessEqual((self.folder / name).stat().st_size, 1200)
+        self.assertIn("Rotated log, backup saved as ", file.read_text())
+        process.terminate()
+        self.assertEqual(process.wait(TIMEOUT), 0)
+
+    def test_a_log_that_takes_nothing_stops_nothing(self):
+        ports = self.folder / "ports"
+        ports.mkdir()
+        process = subprocess.Popen([SERVER, "-a", "127.0.0.1", "-p", "-1", "-l", "/dev/full", "-DV",
+                                    "--ports_file_dir", str(ports)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        self.assertTrue(until(lambda: os.listdir(ports)))
+        port = int(json.loads((ports / os.listdir(ports)[0]).read_text())["nats"][0].rsplit(":", 1)[1])
+        with Client(port) as c:
+            for _ in range(100):
+                c.ping()
+        process.terminate()
+        self.assertEqual(process.wait(TIMEOUT), 0)
+
+    def test_signals_are_sent_by_the_program_itself(self):
+        pid_file = self.folder / "pid"
+
+        def send(what):
+            done = subprocess.run([SERVER, "--signal", what], capture_output=True, timeout=TIMEOUT, check=False)
+            return done.returncode, done.stderr.decode()
+
+        with ServerProcess(SERVER, ["-P", str(pid_file)]) as server:
+            self.assertTrue(until(pid_file.exists))
+            self.assertEqual(send(f"reload={server.pid}"), (0, ""))
+            self.assertIsNotNone(server.wait_for_log('Trapped "hangup" signal'))
+            self.assertEqual(send(f"reopen={pid_file}"), (0, ""))
+            self.assertIsNotNone(server.wait_for_log('Trapped "user defined signal 1" signal'))
+            self.assertEqual(send(f"quit={str(server.pid)[:-1]}*")[0], 0)
+            self.assertEqual(server.wait(), 0)
+        status, said = send("foo=1")
+        self.assertEqual(status, 1)
+        self.assertTrue(said.startswith('nuncio-server: unknown signal "foo"'), said)
+        self.assertEqual(send("reload=999999"), (1, 'nuncio-server: signal "reload" 999999: no such process\n'))
+        status, said = send(f"reload={self.folder / 'none'}")
+        self.assertEqual(status, 1)
+        self.assertIn("is no process id", said)
+
+    def test_the_only_server_of_its_name_is_found(self):
+        program = self.folder / "one-of-a-kind"
+        program.symlink_to(os.path.abspath(SERVER))
+        with ServerProcess(str(program)) as server:
+            with ServerProcess(str(program)) as second:
+                done = subprocess.run([str(program), "-sl", "reload"], capture_output=True, timeout=TIMEOUT, check=False)
+                self.assertEqual(done.returncode, 1)
+                pids = ", ".join(str(pid) for pid in sorted((server.pid, second.pid)))
+                self.assertEqual(done.stderr.decode(), f"nuncio-server: multiple one-of-a-kind processes running: {pids}\n")
+            subprocess.run([str(program), "-sl", "reload"], timeout=TIMEOUT, check=True)
+            self.assertIsNotNone(server.wait_for_log('Trapped "hangup" signal'))
+        done = subprocess.run([str(program), "-sl", "reload"], capture_output=True, timeout=TIMEOUT, check=False)
+        self.assertEqual(done.stderr.decode(), "nuncio-server: no one-of-a-kind processes running\n")
+
+    def test_the_service_manager_is_told(self):
+        path = str(self.folder / "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(path)
+            manager.settimeout(TIMEOUT)
+            with ServerProcess(SERVER, environment={"NOTIFY_SOCKET": path}) as server:
+                self.assertEqual(manager.recv(1000), b"READY=1")
+                with Client(server.port):
+                    pass
+                server.signal("HUP")
+                self.assertRegex(manager.recv(1000), rb"RELOADING=1\nMONOTONIC_USEC=\d+")
+                self.assertEqual(manager.recv(1000), b"READY=1")
+                server.signal("TERM")
+                self.assertEqual(manager.recv(1000), b"STOPPING=1")
+
     def test_hup_says_that_there_is_nothing_to_reload(self):
         with ServerProcess(SERVER) as server:
             server.signal("HUP")

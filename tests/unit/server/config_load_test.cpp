@@ -86,6 +86,9 @@ TEST_CASE("config: an option goes where its name says, by any of its names, in a
       {"trace_headers: true", [](auto& s) { return s.log.trace && s.node.trace_headers; }},
       {"logtime: false", [](auto& s) { return !s.log.time; }},
       {"logtime_utc: true", [](auto& s) { return s.log.utc; }},
+      {"logfile_size_limit: 1MB", [](auto& s) { return s.log.size_limit == 1 << 20; }},
+      {"log_max_num: 3", [](auto& s) { return s.log.max_files == 3; }},
+      {"syslog: true", [](auto& s) { return s.log.syslog; }},
       {"logfile: f", [](auto& s) { return s.log.file == "f"; }},
       {"max_traced_msg_len: 10", [](auto& s) { return s.node.max_traced_size == 10; }},
       {"pidfile: f", [](auto& s) { return s.pid_file == "f"; }},
@@ -344,7 +347,8 @@ TEST_CASE("config: JetStream and MQTT keep a server from starting, their setting
 
 TEST_CASE("config: monitoring is missed, but nothing is lost without it") {
   for (const std::string text : {"http: 8222", "http_port: 8222", "https_port: 1",
-                                 "server_tags: [a]", "syslog: true", "prof_port: 1"}) {
+                                 "server_tags: [a]",
+                                 "remote_syslog: \"udp://h:514\"", "prof_port: 1"}) {
     CAPTURE(text);
     CHECK_FALSE(read(text).has_errors());
     CHECK(wrong(text).find("which is ignored: not supported yet") != std::string::npos);
