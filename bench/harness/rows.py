@@ -35,6 +35,8 @@ FIGURES = {
     "rss_bytes": ("RSS, MiB", 1 << 20),
     "pss_bytes": ("PSS, MiB", 1 << 20),
     "server_cpu_ns_per_kib": ("CPU ns per KiB", 1),
+    "check_ms": ("-t, ms", 1),
+    "check_cpu_ms": ("CPU of -t, ms", 1),
 }
 
 
@@ -72,8 +74,10 @@ class Row:
     floor_size: int | None = None  # the relay is fed with messages of this size beside it
     seconds: float = 3             # about what it takes, when --seconds says nothing
     group: str = ""                # what --cases calls it besides its name
-    kind: str = "peer"             # or "shards" (ours against itself), "relay", "natsbench"
+    # "shards" and "users": ours against itself; "relay"; "natsbench"; "access": no generator
+    kind: str = "peer"
     alternative: tuple[str, ...] = field(default=())  # server arguments of the second server
+    configuration: str = ""        # of access.TEXTS; kind "users": of ours alone, "access": of both
 
     def is_called(self, word: str) -> bool:
         return word in (self.name, self.case, self.group)
@@ -141,6 +145,12 @@ def _shards(like: Row) -> Row:
                kind="shards", alternative=("--shards", "1"))
 
 
+def _users(like: Row) -> Row:
+    return Row(f"users-{like.name}", like.case, like.args, figures=like.figures[:2], group="users",
+               kind="users", configuration="permissions",
+               targets=(Target(like.figures[0], at_least=0.95),))
+
+
 _FANOUT_10 = _fanout(10, 16, *rate_and_cpu(6, 0.1))
 _ONE2ONE_16 = _one2one("16", 16, *rate_and_cpu(8, 0.08), floor(3))
 _PAIRS_ROW = Row("pairs", "pairs", _PAIRS, targets=rate_and_cpu(5, 0.12))
@@ -148,8 +158,19 @@ _RPC_1 = _rpc("rpc", 1, 1, Target(CPU, at_most=0.2), Target("p50_us", at_most=0.
               Target("p99_us", at_most=0.5))
 _RPC_10 = _rpc("rpc", 10, 10, *rate_and_cpu(2.5, 0.3))
 
+_PUB0 = Row("pub0", "pub0", targets=rate_and_cpu(5, 0.15))
+_QUEUE_ROW = Row("queue", "queue", _QUEUE, figures=(RATE, CPU, "least_over_most_loaded", RSS),
+                 targets=rate_and_cpu(5, 0.12))
+_MANYSUBJ = Row("manysubj", "manysubj", targets=rate_and_cpu(10, 0.05))
+_CHURN = Row("churn", "churn", figures=(RATE, CPU, "sub_unsub_pairs_per_second", RSS),
+             targets=rate_and_cpu(5, 0.15))
+_RPCSUBS_10 = _rpc("rpcsubs", 10, 10, *rate_and_cpu(4, 0.12), Target("p50_us", at_most=0.35))
+_SUBS_300K = _subs("300k", 300_000, *rate_and_cpu(10, 0.05))
+_CONNECT = Row("connect", "connect", figures=(RATE, CPU, "p50_us", "p99_us", RSS),
+               targets=rate_and_cpu(2.5, 0.3))
+
 ROWS: tuple[Row, ...] = (
-    Row("pub0", "pub0", targets=rate_and_cpu(5, 0.15)),
+    _PUB0,
     _ONE2ONE_16,
     _one2one("128", 128),
     _one2one("1k", 1024, floor(1.25)),
@@ -162,23 +183,21 @@ ROWS: tuple[Row, ...] = (
     _onesubj(1, 4),
     _onesubj(4, 4, *rate_and_cpu(4, 0.15)),
     _PAIRS_ROW,
-    Row("queue", "queue", _QUEUE, figures=(RATE, CPU, "least_over_most_loaded", RSS),
-        targets=rate_and_cpu(5, 0.12)),
-    Row("manysubj", "manysubj", targets=rate_and_cpu(10, 0.05)),
+    _QUEUE_ROW,
+    _MANYSUBJ,
     Row("headers", "headers", _size(128), targets=rate_and_cpu(6, 0.12)),
-    Row("churn", "churn", figures=(RATE, CPU, "sub_unsub_pairs_per_second", RSS),
-        targets=rate_and_cpu(5, 0.15)),
+    _CHURN,
     Row("mixed", "mixed", seconds=8,
         targets=(Target(RATE, at_least=0.95, against=_ONE2ONE_16.name),)),
     _RPC_1,
     _RPC_10,
     _rpc("rpcsubs", 1, 1),
-    _rpc("rpcsubs", 10, 10, *rate_and_cpu(4, 0.12), Target("p50_us", at_most=0.35)),
+    _RPCSUBS_10,
     _lat(2000),
     _lat(10000),
     _subs("1m", 1_000_000, Target("rss_bytes_per_subscription", at_most=110, against="own"),
           Target("inserts_per_second", at_least=5), Target("removals_per_second", at_least=5)),
-    _subs("300k", 300_000, *rate_and_cpu(10, 0.05)),
+    _SUBS_300K,
     Row("idle", "idle", seconds=10,
         figures=("rss_bytes_per_connection", "first_ping_cpu_us_per_connection",
                  "idle_cpu_ms_per_second", RATE, CPU, RSS),
@@ -188,8 +207,7 @@ ROWS: tuple[Row, ...] = (
         figures=("rate_kept", "rate_kept_in_worst_second", "longest_gap_ms",
                  "cut_off_after_s", RATE, CPU, RSS),
         targets=(Target("rate_kept", at_least=0.9, against="own"),)),
-    Row("connect", "connect", figures=(RATE, CPU, "p50_us", "p99_us", RSS),
-        targets=rate_and_cpu(2.5, 0.3)),
+    _CONNECT,
     Row("start", "start", seconds=1,
         figures=("start_ms", "start_cpu_ms", "rss_bytes", "pss_bytes"),
         targets=(Target("start_ms", at_most=0.5), Target("rss_bytes", at_most=0.4))),
@@ -198,6 +216,12 @@ ROWS: tuple[Row, ...] = (
     _shards(_FANOUT_10),
     _shards(_RPC_1),
     _shards(_RPC_10),
+    *(_users(like) for like in (_PUB0, _ONE2ONE_16, _FANOUT_10, _PAIRS_ROW, _QUEUE_ROW, _MANYSUBJ, _CHURN,
+                                _RPC_1, _RPC_10, _RPCSUBS_10, _SUBS_300K, _CONNECT)),
+    Row("accounts", "accounts", figures=("rss_bytes", "rss_bytes_per_connection"), group="users", kind="access",
+        configuration="accounts", targets=(Target("rss_bytes", at_most=0.3),)),
+    Row("check-10k-users", "check", figures=("check_ms", "check_cpu_ms"), group="users", kind="access",
+        configuration="many_users", targets=(Target("check_ms", at_most=0.5),)),
     *(Row(f"relay-{label}", "relay", _size(size), figures=(RATE, CPU, "server_cpu_ns_per_kib"),
           kind="relay") for label, size in _SIZES),
     Row("natsbench-pub0", "natsbench", ("pub",), figures=(RATE, CPU), kind="natsbench"),
@@ -230,7 +254,7 @@ def choose(words: list[str]) -> list[Row]:
     if unknown:
         raise ValueError(f"no such case: {', '.join(unknown)} (--list shows them)")
     chosen = {r.name for r in ROWS if any(r.is_called(w) and
-                                          (r.kind != "shards" or w in (r.name, r.group))
+                                          (r.kind not in ("shards", "users") or w in (r.name, r.group))
                                           for w in words)}
     # A target that compares with another row needs that row.
     names = {r.name for r in ROWS}

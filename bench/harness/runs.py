@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import processes
+from . import access, processes
 from .processes import RunError, Server
 from .rows import CPU, RATE, Row
 
@@ -22,6 +22,7 @@ class Tools:
     generator: str
     nats_cli: str | None
     seconds: float | None
+    configurations: dict[str, str] = field(default_factory=dict)  # paths of access.TEXTS
 
 
 @dataclass
@@ -78,6 +79,8 @@ def _generate(args: list[str], tools: Tools) -> dict:
 def run_once(row: Row, side: Side, tools: Tools) -> dict:
     if row.kind == "natsbench":
         return _nats_bench(row, side, tools)
+    if row.kind == "access":
+        return access.run(row, side.path, side.args, tools.configurations)
     args = _generator_args(row, tools)
     if row.case == "start":
         args += ["--server", side.path, "--server-arg", "-a", "--server-arg", "127.0.0.1"]
