@@ -28,11 +28,24 @@ std::uint64_t make_plan(const sublist& index,
                         const sublist::key& key,
                         plan& out) {
   auto stamp = index.stamp(key.place);
+  // Neighbours often have the same rules, and those the same answer.
+  const subscriber_rules* asked = nullptr;
+  std::string_view asked_for;
+  bool answer = true;
+  const auto may_hear = [&](const subscription& sub) {
+    const auto* const rules = sub.owner->rules.load(std::memory_order_acquire);
+    if (rules == nullptr) return true;
+    if (rules != asked || sub.queue() != asked_for) {
+      asked = rules;
+      asked_for = sub.queue();
+      answer = rules->allows_delivery(subject, asked_for);
+    }
+    return answer;
+  };
   for (;;) {
     out.clear();
     index.match(who, subject, key.hash, [&](subscription* sub) {
-      const auto* const rules = sub->owner->rules.load(std::memory_order_acquire);
-      if (rules != nullptr && !rules->allows_delivery(subject, sub->queue())) return;
+      if (!may_hear(*sub)) return;
       target t;
       t.sub = sub;
       t.flags = sub->owner->flags.load(std::memory_order_relaxed);

@@ -7,6 +7,10 @@
 #include <algorithm>
 #include <cstring>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace nuncio::server {
 namespace {
 
@@ -38,7 +42,16 @@ subject_set::subject_set(const std::vector<std::string>& patterns) {
     text_ += pattern;
     rows_.push_back(r);
   }
-  if (rows_.size() <= max_scanned) return;
+  if (rows_.size() <= max_scanned) {
+    for (const auto& r : rows_) {
+      firsts_.push_back(static_cast<std::uint32_t>(r.first));
+      masks_.push_back(static_cast<std::uint32_t>(r.mask));
+    }
+    // Nothing masked to zero is one.
+    firsts_.resize((rows_.size() + 3) / 4 * 4, 1);
+    masks_.resize(firsts_.size(), 0);
+    return;
+  }
 
   std::vector<std::pair<std::uint64_t, row>> hashed;
   hashed.reserve(rows_.size());
@@ -66,6 +79,27 @@ bool subject_set::matches(std::string_view subject) const noexcept {
 bool subject_set::covers(std::string_view subject) const noexcept {
   bool found = false;
   each_cover(subject, [&found](std::uint32_t) { return !(found = true); });
+  return found;
+}
+
+// A bit for each row whose first bytes may be these.
+std::uint64_t subject_set::scan(std::uint32_t first) const noexcept {
+  std::uint64_t found = 0;
+#ifdef __SSE2__
+  const __m128i wanted = _mm_set1_epi32(static_cast<int>(first));
+  for (std::size_t i = 0; i < firsts_.size(); i += 4) {
+    const auto load = [i](const std::vector<std::uint32_t>& from) {
+      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from.data() + i));
+    };
+    const __m128i equal = _mm_cmpeq_epi32(_mm_and_si128(wanted, load(masks_)), load(firsts_));
+    const auto bits = static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(equal)));
+    found |= std::uint64_t{bits} << i;
+  }
+#else
+  for (std::size_t i = 0; i < firsts_.size(); ++i) {
+    found |= std::uint64_t{(first & masks_[i]) == firsts_[i]} << i;
+  }
+#endif
   return found;
 }
 

@@ -2,6 +2,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,16 +16,15 @@ namespace nuncio::server {
 /// Every pattern begins with a literal part: all of it, or what is before its first wildcard. A
 /// subject that it matches or covers begins with the same bytes, which is what is looked at first:
 ///
-///   up to max_scanned patterns    one after the other, 8 bytes of each compared under a mask
+///   up to max_scanned patterns    4 bytes of each compared under a mask, 4 patterns at a time
 ///   more                          by hash, once for each length that literal parts have; patterns
 ///                                 that begin with a wildcard have the length 0
 ///
 /// Immutable, so any thread may ask.
 class subject_set {
  public:
-  /// As many are scanned. By bench/micro, subject_set, whose patterns begin alike: 28 ns for 5, 65
-  /// for 20; hashed 55 for 32, 85 for 1,000.
-  static constexpr std::size_t max_scanned = 16;
+  /// As many are scanned: a bit each in a word.
+  static constexpr std::size_t max_scanned = 64;
 
   /// None.
   subject_set() = default;
@@ -71,6 +71,7 @@ class subject_set {
   }
   [[nodiscard]] bool row_matches(const row& r, std::string_view subject) const noexcept;
   [[nodiscard]] bool row_covers(const row& r, std::string_view subject) const noexcept;
+  [[nodiscard]] std::uint64_t scan(std::uint32_t first) const noexcept;
   static std::uint64_t first_bytes(std::string_view text) noexcept;
   static std::uint64_t hash_of(std::string_view prefix) noexcept;
 
@@ -79,7 +80,8 @@ class subject_set {
   void each(std::string_view subject, const Visit& visit) const {
     const auto first = first_bytes(subject);
     if (lengths_.empty()) {
-      for (const auto& r : rows_) {
+      for (auto left = scan(static_cast<std::uint32_t>(first)); left != 0; left &= left - 1) {
+        const auto& r = rows_[static_cast<std::size_t>(std::countr_zero(left))];
         if ((first & r.mask) == r.first && !visit(r)) return;
       }
       return;
@@ -94,8 +96,12 @@ class subject_set {
     }
   }
 
-  std::string text_;                    // all patterns
-  std::vector<row> rows_;               // of a bucket side by side
+  std::string text_;       // all patterns
+  std::vector<row> rows_;  // of a bucket side by side
+  // What is scanned: the first half of `first` and `mask` of each row, filled up to fours with what
+  // nothing begins with.
+  std::vector<std::uint32_t> firsts_;
+  std::vector<std::uint32_t> masks_;
   std::vector<std::uint32_t> lengths_;  // of literal parts, ascending; empty: rows are scanned
   boost::unordered_flat_map<std::uint64_t, bucket> buckets_;  // by hash_of the literal part
 };

@@ -42,7 +42,8 @@ outcome shard::publish(const account& who,
   match_entry& entry = find_targets(who, subject, last_slot);
   if (may != nullptr && entry.allowed_by != may) {
     if (may->publish && !may->publish->allows(subject)) return outcome::denied;
-    entry.allowed_by = may;
+    // What isn't remembered is not worth the counting of owners.
+    if (&entry != &scratch_) entry.allowed_by = may;
   }
   if (entry.to.empty()) return outcome::nobody;
 
