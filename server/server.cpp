@@ -55,6 +55,8 @@ void check(const options& opts) {
   if (opts.shards > epochs::max_members) {
     throw std::invalid_argument("shards must be at most " + std::to_string(epochs::max_members));
   }
+  const auto wrong = check(opts.access);
+  if (!wrong.empty()) throw std::invalid_argument(wrong.front());
 }
 
 }  // namespace
