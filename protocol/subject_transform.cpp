@@ -36,9 +36,8 @@ bool is_name(std::string_view written, std::string_view name) noexcept {
 std::optional<std::int64_t> to_number(std::string_view text) noexcept {
   if (text.size() > 1 && text.front() == '+' && text[1] != '-') text.remove_prefix(1);
   std::int32_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [at, failed] = std::from_chars(text.data(), end, number);
-  if (failed != std::errc{} || at != end) return std::nullopt;
+  const auto [at, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failed != std::errc{} || at != text.data() + text.size()) return std::nullopt;
   return number;
 }
 

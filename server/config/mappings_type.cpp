@@ -37,9 +37,8 @@ struct weight_type {
     std::int64_t got = found.integer;
     bool is_right = found.what == kind::integer;
     if (found.what == kind::text) {
-      const char* const end = text.data() + text.size();
-      const auto [at, failed] = std::from_chars(text.data(), end, got);
-      is_right = failed == std::errc{} && at == end;
+      const auto [at, failed] = std::from_chars(text.data(), text.data() + text.size(), got);
+      is_right = failed == std::errc{} && at == text.data() + text.size();
     }
     if (!is_right || got < 0 || got > whole) return to.expected(found, expected);
     into = static_cast<int>(got);

@@ -32,7 +32,7 @@ void check_destinations(const mapping_options& of, std::vector<std::string>& out
   for (const auto& each : of.destinations) {
     std::string error;
     if (!protocol::subject_transform::parse(of.source, each.subject, error)) {
-      out.push_back(whose + ": " + error + '.');
+      out.push_back(std::string(whose).append(": ").append(error).append("."));
     }
     if (!seen.insert(each.subject).second) {
       out.push_back(whose + ": " + quoted(each.subject) + " is a destination twice.");

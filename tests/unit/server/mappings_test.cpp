@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <string>
@@ -136,11 +137,10 @@ TEST_CASE("mappings: a hundred sources are looked through like two") {
         subject += (subject.empty() ? "" : ".") + std::string(1, "abcdef"[random() % 6]);
       }
       std::string expected = subject;
-      for (auto each = all.rbegin(); each != all.rend(); ++each) {
-        if (nuncio::protocol::matches(subject, each->source)) {
-          expected = each->destinations.front().subject;
-        }
-      }
+      const auto first = std::find_if(all.begin(), all.end(), [&](const mapping_options& each) {
+        return nuncio::protocol::matches(subject, each.source);
+      });
+      if (first != all.end()) expected = first->destinations.front().subject;
       CAPTURE(subject);
       REQUIRE(map(made, subject, pick) == expected);
     }

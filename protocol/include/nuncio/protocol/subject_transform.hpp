@@ -51,7 +51,7 @@ class subject_transform {
     const draw_function draw = [](void* with, std::uint32_t bound) -> std::uint32_t {
       return (*static_cast<Below*>(with))(bound);
     };
-    write(subject, out, draw, &below);
+    write(subject, out, draw, static_cast<void*>(&below));
   }
 
  private:
