@@ -157,11 +157,8 @@ flow client_role::on_pub(const protocol::ops::pub& op) {
   auto& home = connection_.home();
   auto mapped = op;
   mapped.subject = mapping->map(op.subject, home.subject_scratch(), home.random());
-  if (tracing_ && mapped.subject != op.subject) [[unlikely]] {
-    trace("<<-", std::string("MAPPING ")
-                     .append(op.subject)
-                     .append(" -> ")
-                     .append(mapped.subject.empty() ? "nowhere" : mapped.subject));
+  if (tracing_ && mapped.subject.data() != op.subject.data()) [[unlikely]] {
+    trace("<<-", std::string("MAPPING ").append(op.subject).append(" -> ").append(mapped.subject));
   }
   return publish(mapped);
 }

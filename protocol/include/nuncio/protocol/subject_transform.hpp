@@ -10,21 +10,21 @@
 namespace nuncio::protocol {
 
 /// Makes another subject out of one that a pattern matches: `orders.*` and `eu.$1` make `eu.new` of
-/// `orders.new`. Where the destination's tokens come from:
+/// `orders.new`. What tokens of a destination stand for:
 ///
-///   $N, {{wildcard(N)}}          the N-th `*` of the pattern, from 1
-///   {{partition(n,i,j…)}}        0 to n-1, by a hash of these wildcards; without any, of the
-///   subject
-///   {{split(i,separator)}}       the pieces of a wildcard, a token each; empty ones are left out
-///   {{splitfromleft(i,n)}}, {{splitfromright(i,n)}}   two tokens, cut n bytes from that end
-///   {{slicefromleft(i,n)}}, {{slicefromright(i,n)}}   tokens of n bytes, the odd one at the other
-///   end
-///   {{left(i,n)}}, {{right(i,n)}}                     the first or last n bytes
-///   {{random(n)}}                0 to n-1
+/// ```
+/// $N, {{wildcard(N)}}          the N-th * of the pattern, from 1
+/// >                            what > of the pattern matched
+/// {{partition(n,i,j)}}         0 to n-1, by a hash of these wildcards; without any, of the subject
+/// {{split(i,separator)}}       the pieces of a wildcard, a token each; empty ones are left out
+/// {{splitfromleft(i,n)}}, {{splitfromright(i,n)}}   two tokens, cut n bytes from that end
+/// {{slicefromleft(i,n)}}, {{slicefromright(i,n)}}   tokens of n bytes, an odd one at the other end
+/// {{left(i,n)}}, {{right(i,n)}}                     the first or last n bytes
+/// {{random(n)}}                0 to n-1
+/// ```
 ///
 /// A function is a whole token. The first letter of each word of its name may be a capital. With
-/// n = 0 partition and random yield `0`, and the others the wildcard as it is. `>` stands for what
-/// `>` of the pattern matched.
+/// n = 0 partition and random yield 0, and the others the wildcard as it is.
 ///
 /// A value. Thread:  any, as long as nobody assigns to it.
 /// Source:  NATS documentation, Subject Mapping and Partitioning; nats-server 2.15.2 as observed.
