@@ -9,8 +9,8 @@
 
 namespace nuncio::protocol {
 
-/// Makes another subject out of one that a pattern matches: `orders.*` and `eu.$1` make `eu.new` of
-/// `orders.new`. What tokens of a destination stand for:
+/// Makes another subject out of one that a pattern matches, as a destination says. What the tokens
+/// of a destination stand for:
 ///
 /// ```
 /// $N, {{wildcard(N)}}          the N-th * of the pattern, from 1
