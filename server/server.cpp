@@ -1,3 +1,4 @@
+#include "core/mappings.hpp"
 #include "net/balancing.hpp"
 #include "net/listener.hpp"
 #include "net/shard.hpp"
@@ -57,6 +58,12 @@ void check(const options& opts) {
   if (opts.shards > epochs::max_members) {
     throw std::invalid_argument("shards must be at most " + std::to_string(epochs::max_members));
   }
+  const auto check_all = [](const std::vector<mapping_options>& mappings) {
+    const auto wrong = check_mappings(mappings);
+    if (!wrong.empty()) throw std::invalid_argument(wrong.front());
+  };
+  check_all(opts.access.mappings);
+  for (const auto& each : opts.access.accounts) check_all(each.mappings);
 }
 
 }  // namespace

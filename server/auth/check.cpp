@@ -1,4 +1,5 @@
 #include "authenticator.hpp"
+#include "core/mappings.hpp"
 
 #include <nuncio/protocol/nkey.hpp>
 #include <nuncio/protocol/subject.hpp>
@@ -105,6 +106,13 @@ names check_accounts(const access_options& options, sentences& out) {
     }
   }
   if (!options.system_account.empty()) known.insert(options.system_account);
+  const auto look_at = [&out](std::string_view account, const std::vector<mapping_options>& all) {
+    for (const auto& each : check_mappings(all)) {
+      out.push_back("account " + quoted(account) + ": " + each);
+    }
+  };
+  look_at(global_account, options.mappings);
+  for (const auto& account : options.accounts) look_at(account.name, account.mappings);
   return known;
 }
 

@@ -405,7 +405,6 @@ const block<settings>& absent_rows() {
       refused("websocket|ws", form::map, "Clients by WebSocket", &websocket_keys),
       refused("proxy_protocol", form::boolean, "The PROXY protocol before clients"),
       refused("proxies", form::map, "Trusted proxies"),
-      refused("mappings|maps", form::map, "Subject mappings"),
       refused("cluster", form::map, "Routes to other nodes", &cluster_keys),
       refused("gateway", form::map, "Gateways to other clusters", &gateway_keys),
       refused("leafnodes|leaf", form::map, "Leaf nodes", &leafnode_keys),

@@ -1,3 +1,4 @@
+#include "mappings_type.hpp"
 #include "schema.hpp"
 #include "types.hpp"
 
@@ -364,6 +365,9 @@ struct account_block : with_users {
   account_options options;
 };
 
+constexpr std::string_view mappings_help =
+    "Subjects of published messages that become others: { source: destination }";
+
 option<account_block> refused_row(std::string_view names, std::string_view help) {
   return custom_row<account_block>(
       names, "list or map", live, help, [](const value& found, account_block&, reading& to) {
@@ -399,6 +403,12 @@ const block<account_block>& account_rows() {
                                     read_block(found, into.options, limit_rows(), to);
                                   });
     limits.inside = [] { return describe(limit_rows()); };
+    auto mappings =
+        custom_row<account_block>("mappings|maps", "map", live, mappings_help,
+                                  [](const value& found, account_block& into, reading& to) {
+                                    mappings_type().read(found, into.options.mappings, to);
+                                  });
+    mappings.inside = mappings_type::inside;
     return block<account_block>{
         users_row<account_block>(),
         default_permissions_row<account_block>("default_permissions"),
@@ -414,7 +424,7 @@ const block<account_block>& account_rows() {
                                                   "that begin with A");
                                     }
                                   }),
-        refused_row("mappings|maps", "Subject mappings: not supported yet"),
+        std::move(mappings),
         refused_row("imports", "Imports of other accounts' subjects: not supported yet"),
         refused_row("exports", "Subjects for other accounts: not supported yet"),
         custom_row<account_block>(
@@ -504,9 +514,13 @@ const block<access_options>& access_rows() {
     accounts.same = [](const access_options& a, const access_options& b) {
       return a.accounts == b.accounts && same_users(a, b, true);
     };
+    auto mappings =
+        row("mappings|maps", &access_options::mappings, mappings_type(), live, mappings_help);
+    mappings.inside = mappings_type::inside;
     return block<access_options>{
         std::move(authorization),
         std::move(accounts),
+        std::move(mappings),
         row("no_auth_user", &access_options::no_auth_user, name(), restart,
             "The user that those are who bring no credentials"),
         row("system_account|system", &access_options::system_account, name(), restart,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "pick_random.hpp"
 #include "wildcard_trie.hpp"
 
 #include <atomic>
@@ -17,8 +18,11 @@ class subject_mapping {
   subject_mapping(const subject_mapping&) = delete;
   subject_mapping& operator=(const subject_mapping&) = delete;
   virtual ~subject_mapping() = default;
-  /// The subject to use: `subject` itself, or a view into `scratch`. Called by all shards at once.
-  virtual std::string_view map(std::string_view subject, std::string& scratch) const = 0;
+  /// The subject to use: `subject` itself, a view into `scratch` or one of a text that lives as
+  /// long as this. Empty: the message is lost. Called by all shards at once.
+  virtual std::string_view map(std::string_view subject,
+                               std::string& scratch,
+                               pick_random& random) const = 0;
 };
 
 /// An isolated space of subjects. Its literal subscriptions lie in the server's one index, with the

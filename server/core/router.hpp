@@ -1,5 +1,6 @@
 #pragma once
 
+#include "pick_random.hpp"
 #include "receiver.hpp"
 #include "sublist.hpp"
 
@@ -44,22 +45,6 @@ enum class outcome : std::uint8_t {
   suppressed,  ///< only the publisher's own, which wants no echo
   delivered,
   denied,  ///< the publisher may not
-};
-
-/// A cheap random source for picking queue members; one per shard.
-class pick_random {
- public:
-  explicit pick_random(std::uint64_t seed) noexcept : state_(seed | 1) {}
-  /// Uniform enough below `bound`, which is small; no division.
-  std::uint32_t below(std::uint32_t bound) noexcept {
-    state_ ^= state_ << 13;
-    state_ ^= state_ >> 7;
-    state_ ^= state_ << 17;
-    return static_cast<std::uint32_t>(((state_ >> 32) * bound) >> 32);
-  }
-
- private:
-  std::uint64_t state_;
 };
 
 /// Fills `out` with everyone who gets messages of `subject`, leaving out whose rules deny it, and

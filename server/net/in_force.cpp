@@ -54,6 +54,19 @@ in_force::in_force(options settings, protocol::server_info identity, accounts& r
   for (const auto& [name, each] : accounts_) {
     each->is_system.store(name == opts.access.system_account, std::memory_order_relaxed);
   }
+  boost::unordered_flat_map<const account*, const subject_mapping*> made;
+  const auto map = [&](std::string_view name, const std::vector<mapping_options>& all) {
+    if (all.empty()) return;
+    mappings_.push_back(std::make_unique<mappings>(all));
+    made.emplace(accounts_.at(name), mappings_.back().get());
+  };
+  map(global_account, opts.access.mappings);
+  for (const auto& each : opts.access.accounts) map(each.name, each.mappings);
+  // None may keep one of who was in force before.
+  registry.for_each([&made](account& each) {
+    const auto found = made.find(&each);
+    each.mapping.store(found == made.end() ? nullptr : found->second, std::memory_order_release);
+  });
 }
 
 account& in_force::account_of(const principal& who) const {

@@ -2,6 +2,7 @@
 
 #include "auth/authenticator.hpp"
 #include "core/accounts.hpp"
+#include "core/mappings.hpp"
 
 #include <nuncio/protocol/info.hpp>
 #include <nuncio/server/options.hpp>
@@ -12,15 +13,20 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 namespace nuncio::server {
 
 /// What the options make of a server, ready to be used. Immutable: who changes the options makes
 /// another one, and each shard goes over to it when it is told.
+///
+/// Invariant: the registry's accounts name mappings of the one that was made last. Shards that are
+/// still on the one before may use those of either, so both stay, and a third one isn't made, until
+/// all shards have gone over.
 class in_force {
  public:
   /// `identity` is what doesn't follow from the options: id, version, port. Accounts that the
-  /// options name are made, and given their limits.
+  /// options name are made, and given their limits and mappings.
   in_force(options settings, protocol::server_info identity, accounts& registry);
 
   const options opts;
@@ -33,6 +39,7 @@ class in_force {
 
  private:
   boost::unordered_flat_map<std::string_view, account*> accounts_;
+  std::vector<std::unique_ptr<mappings>> mappings_;
 };
 
 }  // namespace nuncio::server

@@ -66,6 +66,8 @@ class shard {
   [[nodiscard]] coarse_time now() const noexcept { return now_; }
   [[nodiscard]] epoch_member& epoch() noexcept { return epoch_; }
   [[nodiscard]] pick_random& random() noexcept { return random_; }
+  /// For one mapped subject at a time, until it is published.
+  [[nodiscard]] std::string& subject_scratch() noexcept { return subject_scratch_; }
   [[nodiscard]] const in_force& rules() const noexcept { return *rules_; }
 
   void start();
@@ -249,6 +251,7 @@ class shard {
   std::thread thread_;
   epoch_member epoch_;
   pick_random random_;
+  std::string subject_scratch_;
   shard_counters counters_;
 
   coarse_time now_;

@@ -142,30 +142,36 @@ bool client_role::is_allowed(const protocol::ops::pub& op) {
 
 flow client_role::on_pub(const protocol::ops::pub& op) {
   active_ = true;
-  const auto* const mapping = account_->mapping.load(std::memory_order_acquire);
-  if (mapping == nullptr) [[likely]] {
-    return publish(op);
-  }
-  std::string scratch;
-  auto mapped = op;
-  mapped.subject = mapping->map(op.subject, scratch);
-  return publish(mapped);
-}
-
-flow client_role::publish(const protocol::ops::pub& op) {
   if (tracing_) [[unlikely]] {
     std::string text = op.has_header() ? "HPUB " : "PUB ";
     text.append(op.subject).append(op.reply.empty() ? "" : " ").append(op.reply);
     trace("<<-", text.append(" ").append(op.size_text));
-    trace("<<- MSG_PAYLOAD:",
-          op.body.substr(0, opts().max_traced_size == 0 ? op.body.size() : opts().max_traced_size));
   }
   if (pedantic_ && !protocol::is_valid_publish(op.subject)) {
     connection_.fail(errc::invalid_publish_subject);
   }
+  const auto* const mapping = account_->mapping.load(std::memory_order_acquire);
+  if (mapping == nullptr) [[likely]] {
+    return publish(op);
+  }
+  auto& home = connection_.home();
+  auto mapped = op;
+  mapped.subject = mapping->map(op.subject, home.subject_scratch(), home.random());
+  if (tracing_ && mapped.subject.data() != op.subject.data()) [[unlikely]] {
+    trace("<<-", std::string("MAPPING ").append(op.subject).append(" -> ").append(mapped.subject));
+  }
+  return publish(mapped);
+}
+
+// The subject is the mapped one, and empty if the message is to be lost.
+flow client_role::publish(const protocol::ops::pub& op) {
+  if (tracing_) [[unlikely]] {
+    trace("<<- MSG_PAYLOAD:",
+          op.body.substr(0, opts().max_traced_size == 0 ? op.body.size() : opts().max_traced_size));
+  }
   // Every reserved name begins with one of two characters.
   const bool suspicious =
-      op.subject.front() == '$' || op.subject.front() == '_' || !op.reply.empty();
+      op.subject.starts_with('$') || op.subject.starts_with('_') || !op.reply.empty();
   const bool look_first =
       verbose_ || (suspicious && (is_reserved_subject(op.subject) || is_reserved_reply(op.reply)));
   if (look_first) [[unlikely]] {

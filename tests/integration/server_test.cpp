@@ -175,6 +175,14 @@ TEST_CASE("server: options that contradict each other are refused") {
   settings = {};
   settings.ping_interval = {};
   CHECK_THROWS_AS(server::server(settings, log), std::invalid_argument);
+  settings = {};
+  settings.access.mappings = {{"a", {{"$1"}}}};
+  CHECK_THROWS_AS(server::server(settings, log), std::invalid_argument);
+  settings = {};
+  settings.access.accounts.resize(1);
+  settings.access.accounts[0].name = "A";
+  settings.access.accounts[0].mappings = {{"a", {{"b", 60}, {"c", 60}}}};
+  CHECK_THROWS_AS(server::server(settings, log), std::invalid_argument);
 }
 
 TEST_CASE("server: statistics count messages, bytes, connections and subscriptions") {

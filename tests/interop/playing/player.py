@@ -85,6 +85,8 @@ class Player:
     def word_step(self, words):
         if words[0] in ("any", "share"):
             return self.one_of(words)
+        if words[0] == "tally":
+            return self.tally(words[1:])
         if words[0] == "clock":
             return self.clock(words[1:])
         if words[0] == "wait":
@@ -184,6 +186,29 @@ class Player:
         passed = time.monotonic() - self.started
         if not low <= passed <= high:
             raise Mismatch(f"took {passed:.2f} s, expected {low} to {high} s")
+
+    def tally(self, words):
+        """`tally LOW..HIGH ... a < TEXT`: until a PONG, a gets the text so often with each alternative of its only placeholder."""
+        ranges = [tuple(map(int, word.split("..", 1))) for word in words[:-1]]
+        connection = self.get(words[-1])
+        pattern = Pattern(self.step.text).plus(CRLF)
+        [alternatives] = [part[0][2:-1].split("|") for part in pattern.parts if not isinstance(part, bytes)]
+        if len(alternatives) != len(ranges):
+            raise BadTranscript(f"{len(ranges)} ranges for {len(alternatives)} alternatives")
+        seen = dict.fromkeys(alternatives, 0)
+        connection.send(b"PING\r\n")
+        deadline = time.monotonic() + self.timeout
+        while not connection.buffer.startswith(b"PONG\r\n"):
+            found = pattern.match(connection.buffer)
+            if found:
+                seen[found[1][0].decode()] += 1
+                del connection.buffer[:found[0]]
+            elif not connection.receive(deadline):
+                connection.fail(pattern.name())
+        connection.take(Pattern("PONG\\r\\n"))
+        if not all(low <= seen[each] <= high for each, (low, high) in zip(alternatives, ranges)):
+            raise Mismatch(f"{connection.name}: expected {' '.join(words[:-1])} x {pattern.name()}, got {seen}")
+        connection.record.append(f"({' '.join(words)}) {pattern.name()}")
 
     def one_of(self, words):
         """`any a b < TEXT`: exactly one of them gets it. `share N a b < TEXT`: together they get it N times, nobody nothing.

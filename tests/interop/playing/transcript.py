@@ -133,7 +133,7 @@ class Case:
         return any(s.words[:1] in (["clock"], ["wait"]) for s in self.steps)
 
 
-COMMANDS = {"any", "share", "clock", "wait", "signal", "exit", "refused", "fresh"}
+COMMANDS = {"any", "share", "tally", "clock", "wait", "signal", "exit", "refused", "fresh"}
 CONNECTION_COMMANDS = {"tcp", "open", "connect", "ping", "nothing", "closed", "cut", "close", "shut", "info", "strict"}
 
 

@@ -126,9 +126,10 @@ TEST_CASE("config: what is wrong is named with its place, what was found and wha
         "port?");
   CHECK(wrong("zzzzzzz: 1") ==
         "t.conf:1:1: found unknown key \"zzzzzzz\", expected one that is known here");
-  CHECK(wrong("authorization { userss: [] }") ==
-        "t.conf:1:17: authorization: found unknown key \"userss\", expected one that is known here; "
-        "did you mean users?");
+  CHECK(
+      wrong("authorization { userss: [] }") ==
+      "t.conf:1:17: authorization: found unknown key \"userss\", expected one that is known here; "
+      "did you mean users?");
   CHECK(wrong("server_name: \"a b\"").find("expected a name without blanks") != std::string::npos);
   CHECK(wrong("max_sub_tokens: 0").find("expected 1 to 255") != std::string::npos);
   CHECK(wrong("lame_duck_duration: 20s").find("30 s or more") != std::string::npos);
@@ -301,6 +302,97 @@ TEST_CASE("config: accounts have limits and users, or are just names") {
   CHECK(wrong("accounts { A { jetstream: enabled } }").find("is not offered") != std::string::npos);
 }
 
+TEST_CASE("config: a mapping is a subject, a destination with a weight, or a list of these") {
+  using list = std::vector<mapping_options>;
+  const auto of = [](const std::string& text) { return good(text).node.access.mappings; };
+  CHECK(of("mappings {}").empty());
+  CHECK(of("mappings { a: b, \"c.*\": \"d.$1\" }") ==
+        list{{"a", {{"b", 100, ""}}}, {"c.*", {{"d.$1", 100, ""}}}});
+  CHECK(of("maps { a: { destination: b, weight: 50 } }") == list{{"a", {{"b", 50, ""}}}});
+  CHECK(of("mappings { a: { DEST: b, Weight: 50%, cluster: c } }") ==
+        list{{"a", {{"b", 50, "c"}}}});
+  CHECK(of("mappings { a: [ {dest: b, weight: \"30%\"}, {dest: c, weight: \"70\"} ] }") ==
+        list{{"a", {{"b", 30, ""}, {"c", 70, ""}}}});
+  CHECK(of("mappings { a: [ {dest: b, weight: 60}, {dest: c, weight: 60, cluster: x} ] }") ==
+        list{{"a", {{"b", 60, ""}, {"c", 60, "x"}}}});
+  CHECK(of("mappings { a: { dest: a, weight: 0 } }") == list{{"a", {{"a", 0, ""}}}});
+  CHECK(of("mappings { a: [] }") == list{{"a", {}}});
+  CHECK(of("mappings { a: b, d: e }\nmaps { a: c }") ==
+        list{{"a", {{"c", 100, ""}}}, {"d", {{"e", 100, ""}}}});
+  const auto access = good("accounts { A { mappings { a: b } }, B { maps { c: d } } }").node.access;
+  CHECK(access.mappings.empty());
+  CHECK(access.accounts.at(0).mappings == list{{"a", {{"b", 100, ""}}}});
+  CHECK(access.accounts.at(1).mappings == list{{"c", {{"d", 100, ""}}}});
+}
+
+TEST_CASE("config: what is wrong in a mapping is said where it stands, all of it") {
+  struct row {
+    std::string text;
+    std::string error;
+  };
+  const std::string any = "a subject, a map { destination: …, weight: … } or a list of such maps";
+  const std::string a_map = "a map { destination: …, weight: … }";
+  const std::string percent = "0 to 100 percent, such as 50 or \"50%\"";
+  const std::vector<row> rows{
+      {"mappings: []",
+       "t.conf:1:11: mappings: found a list, expected a map { source: destination, … }"},
+      {"maps: 5", "t.conf:1:7: maps: found 5, expected a map { source: destination, … }"},
+      {"mappings { a: 5 }", "t.conf:1:15: a: found 5, expected " + any},
+      {"mappings { a: true }", "t.conf:1:15: a: found true, expected " + any},
+      {"mappings { a: [ b ] }", "t.conf:1:17: a: found \"b\", expected " + a_map},
+      {"mappings { a: { dest: b } }",
+       "t.conf:1:15: a: found a map without weight, expected " + a_map},
+      {"mappings { a: { weight: 5 } }",
+       "t.conf:1:15: a: found a map without destination, expected " + a_map},
+      {"mappings { a: {} }", "t.conf:1:15: a: found a map without destination, expected " + a_map},
+      {"mappings { a: { dest: 5, weight: 5 } }", "t.conf:1:23: dest: found 5, expected a subject"},
+      {"mappings { a: { dest: b, weight: 5, cluster: 5 } }",
+       "t.conf:1:46: cluster: found 5, expected a text"},
+      {"mappings { a: { dest: b, weight: 5, wait: 5 } }",
+       "t.conf:1:37: a: found unknown key \"wait\", expected one that is known here"},
+      {"mappings { a: { dest: b, weight: 101 } }",
+       "t.conf:1:34: weight: found 101, expected " + percent},
+      {"mappings { a: { dest: b, weight: -1 } }",
+       "t.conf:1:34: weight: found -1, expected " + percent},
+      {"mappings { a: { dest: b, weight: 1k } }",
+       "t.conf:1:34: weight: found 1k, expected " + percent},
+      {"mappings { a: { dest: b, weight: 1.5 } }",
+       "t.conf:1:34: weight: found 1.5, expected " + percent},
+      {"mappings { a: { dest: b, weight: \"1.5%\" } }",
+       "t.conf:1:34: weight: found \"1.5%\", expected " + percent},
+      {"mappings { a: { dest: b, weight: \"%\" } }",
+       "t.conf:1:34: weight: found \"%\", expected " + percent},
+      {"mappings { a: { dest: b, weight: \" 5%\" } }",
+       "t.conf:1:34: weight: found \" 5%\", expected " + percent},
+      {"mappings { a: [ {dest: b, weight: 50}, {dest: c, weight: 51} ] }",
+       "t.conf:1:40: a: found weights that add up to 101 here, expected no more than 100"},
+      {"mappings { a: [ {dest: b, weight: 90, cluster: x}, {dest: c, weight: 90, cluster: x} ] }",
+       "t.conf:1:52: a: found weights for cluster \"x\" that add up to 180 here, expected no more "
+       "than 100"},
+      {"mappings { a: [ {dest: b, weight: 5}, {dest: b, weight: 5, cluster: x} ] }",
+       "t.conf:1:46: a: found \"b\" a second time, expected each destination once"},
+      {"mappings { a..b: c }",
+       "t.conf:1:12: mappings: found \"a..b\", expected a subject, such as \"orders.*\""},
+      {"mappings { a: \"\" }", "t.conf:1:15: a: found \"\", expected a subject"},
+      {"mappings { \"a.*\":\n \"b.$2\" }",
+       "t.conf:2:2: a.*: found wildcard 2 in \"$2\", expected 1, because \"a.*\" has 1 \"*\""},
+      {"mappings { \"a.*\": [\n{ weight: 5, dest: \"b.{{nope(1)}}\" } ] }",
+       "t.conf:2:20: a.*: found \"nope\" in \"{{nope(1)}}\", expected one of wildcard, partition, "
+       "split, splitfromleft, splitfromright, slicefromleft, slicefromright, left, right and "
+       "random"},
+      {"mappings { a: 5\n b: { dest: c }\n d: \"e.*\" }",
+       "t.conf:1:15: a: found 5, expected " + any +
+           "\nt.conf:2:5: b: found a map without weight, expected " + a_map +
+           "\nt.conf:3:5: d: found \"*\" in \"e.*\", expected a wildcard by its number, as in "
+           "\"$1\""},
+      {"accounts { A { maps { a: 5 } } }", "t.conf:1:26: a: found 5, expected " + any},
+  };
+  for (const auto& each : rows) {
+    CAPTURE(each.text);
+    CHECK(wrong(each.text) == each.error);
+  }
+}
+
 TEST_CASE("config: what we don't have is checked for its form, and refused by name") {
   for (const std::string text : {
            "cluster { port: 6222 }",
@@ -312,7 +404,6 @@ TEST_CASE("config: what we don't have is checked for its form, and refused by na
            "authorization { auth_callout { issuer: A } }",
            "tls { cert_file: c, key_file: k }",
            "websocket { port: 80, no_tls: true }",
-           "mappings { a: b }",
            "proxy_protocol: true",
        }) {
     CAPTURE(text);

@@ -294,7 +294,9 @@ class tap final : public role, public receiver {
 // `old.x` becomes `new.x`.
 class renamed final : public subject_mapping {
  public:
-  std::string_view map(std::string_view subject, std::string& scratch) const override {
+  std::string_view map(std::string_view subject,
+                       std::string& scratch,
+                       pick_random&) const override {
     if (!subject.starts_with("old.")) return subject;
     scratch = "new." + std::string(subject.substr(4));
     return scratch;

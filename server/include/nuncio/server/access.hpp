@@ -90,12 +90,33 @@ struct user_options {
   }
 };
 
+/// Where a part of the messages of a mapping goes.
+struct mapping_destination {
+  std::string subject;  ///< as protocol::subject_transform takes it
+  int weight = 100;     ///< percent of the messages
+  std::string cluster;  ///< only there; empty: where there is no destination for the cluster
+
+  friend bool operator==(const mapping_destination&, const mapping_destination&) = default;
+};
+
+/// Messages that are published to one subject and shall go to others.
+struct mapping_options {
+  std::string source;  ///< a subject, with or without wildcards
+  /// What their weights leave goes to the subject itself, unless the source is among them: then
+  /// that part is lost.
+  std::vector<mapping_destination> destinations;
+
+  friend bool operator==(const mapping_options&, const mapping_options&) = default;
+};
+
 /// An isolated space of subjects, and its limits; negative ones mean unlimited.
 struct account_options {
   std::string name;
   std::int64_t max_connections = -1;    ///< clients at a time
   std::int64_t max_subscriptions = -1;  ///< of each of its clients
   std::int64_t max_payload = -1;        ///< bytes of a message
+  /// Of what its clients publish. The first one counts whose source matches.
+  std::vector<mapping_options> mappings;
 
   friend bool operator==(const account_options&, const account_options&) = default;
 };
@@ -111,6 +132,7 @@ struct access_options {
   ///@}
   std::vector<user_options> users;
   std::vector<account_options> accounts;  ///< beside `$G`, which is always there
+  std::vector<mapping_options> mappings;  ///< of `$G`
   /// The user that those are who bring no credentials; empty: they are refused.
   std::string no_auth_user;
   /// How long a client may take until its CONNECT; 0: 2 s, or a second more than TLS may take.
