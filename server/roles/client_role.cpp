@@ -73,6 +73,9 @@ const options& client_role::opts() const noexcept {
 void client_role::on_open() {
   last_input_ = connection_.home().now();
   send_info(info_kind::greeting);
+}
+
+void client_role::on_ready() {
   const auto& rules = connection_.home().rules();
   if (rules.access.auth_required()) return connection_.set_timer(rules.login_timeout());
   if (admit(rules.access.without_connect(connection_.type()))) {
@@ -82,7 +85,7 @@ void client_role::on_open() {
 
 void client_role::send_info(info_kind kind) {
   const auto& rules = connection_.home().rules();
-  auto info = node::info_for(rules, connection_.id, connection_.peer());
+  auto info = node::info_for(rules, connection_.id, connection_.peer(), connection_.type());
   if (kind == info_kind::greeting && rules.access.needs_nonce()) {
     info.nonce = connection_.home().of().nonce_of(connection_.id);
   }

@@ -29,6 +29,7 @@ class client_role final : public role {
   ~client_role() override;
 
   void on_open() override;
+  void on_ready() override;
   verdict on_input(std::string_view bytes) override;
   void on_timer() override;
   [[nodiscard]] bool can_move() const override {

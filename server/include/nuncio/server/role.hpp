@@ -26,6 +26,7 @@ enum class close_reason : std::uint8_t {
   stale,
   io_error,
   shutdown,
+  tls_handshake,  ///< it failed, or took too long
 };
 
 /// The words nats-server uses for it, in its log and monitoring.
@@ -33,11 +34,11 @@ enum class close_reason : std::uint8_t {
 
 /// A message for a role that writes it by itself; views that live during the call.
 struct delivery {
-  std::string_view subject;  ///< where it was published
-  std::string_view reply;    ///< empty where there is none
-  std::string_view sid;      ///< of the subscription that gets it
-  std::string_view headers;  ///< the whole block, or empty
-  std::string_view payload;  ///< without the headers
+  std::string_view subject;                  ///< where it was published
+  std::string_view reply;                    ///< empty where there is none
+  std::string_view sid;                      ///< of the subscription that gets it
+  std::string_view headers;                  ///< the whole block, or empty
+  std::string_view payload;                  ///< without the headers
   const server::account* account = nullptr;  ///< of the publisher
   const role* sender = nullptr;  ///< whose connection published it; null: the server itself
   shard* from =
@@ -67,6 +68,8 @@ class role {
 
   /// The connection is up; greet.
   virtual void on_open() = 0;
+  /// What had to be settled between the two has been, such as TLS: input follows. After on_open().
+  virtual void on_ready() {}
   /// Bytes from the peer: what was not consumed before, then new ones. `protocol::parser_padding`
   /// readable bytes follow, and views into them may be lent to the shard until the batch ends.
   virtual verdict on_input(std::string_view bytes) = 0;
