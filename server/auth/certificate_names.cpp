@@ -14,6 +14,10 @@ int hex_digit(char c) noexcept {
   return -1;
 }
 
+char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
 bool is_special(char c) noexcept {
   return std::string_view(" \"#+,;<=>\\").find(c) != std::string_view::npos;
 }
@@ -46,7 +50,7 @@ class name_reader {
     if (equals == std::string_view::npos) return std::nullopt;
     auto type = rest_.substr(0, equals);
     while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
-    if (type.empty() || type.find_first_of(",+;") != std::string_view::npos) return std::nullopt;
+    if (type.empty() || type.find_first_of(",+") != std::string_view::npos) return std::nullopt;
     rest_.remove_prefix(equals + 1);
     skip_blanks();
     auto value = read_value();
@@ -58,7 +62,7 @@ class name_reader {
   std::optional<std::string> read_value() {
     std::string out;
     std::size_t kept = 0;
-    while (!rest_.empty() && rest_.front() != ',' && rest_.front() != '+' && rest_.front() != ';') {
+    while (!rest_.empty() && rest_.front() != ',' && rest_.front() != '+') {
       char c = rest_.front();
       rest_.remove_prefix(1);
       const bool is_escaped = c == '\\';
@@ -113,6 +117,13 @@ std::string escaped(std::string_view value) {
 }
 
 }  // namespace
+
+bool operator==(const distinguished_name::attribute& a,
+                const distinguished_name::attribute& b) noexcept {
+  return a.value == b.value &&
+         std::equal(a.type.begin(), a.type.end(), b.type.begin(), b.type.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
+}
 
 std::optional<distinguished_name> parse_distinguished_name(std::string_view text) {
   return name_reader(text).read();

@@ -14,7 +14,8 @@ struct distinguished_name {
     std::string type;  ///< `CN`, `OU`, …; a number with dots if it has no short name
     std::string value;
 
-    friend bool operator==(const attribute&, const attribute&) = default;
+    /// Types are the same in any case.
+    friend bool operator==(const attribute& a, const attribute& b) noexcept;
   };
   using part = std::vector<attribute>;
 

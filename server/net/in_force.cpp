@@ -32,7 +32,9 @@ protocol::server_info complete(protocol::server_info identity, const options& op
   if (!opts.advertise.empty()) advertise(opts.advertise, identity);
   identity.max_payload = opts.max_payload;
   identity.headers = opts.headers;
-  identity.tls_required = opts.tls && !opts.allow_non_tls;
+  // Who must begin with the handshake has no choice.
+  identity.tls_required =
+      opts.tls && (!opts.allow_non_tls || opts.tls->first == tls_options::first_word::handshake);
   identity.tls_available = opts.tls && opts.allow_non_tls;
   identity.tls_verify = opts.tls && (opts.tls->verify || opts.tls->verify_and_map);
   return identity;

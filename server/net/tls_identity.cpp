@@ -70,7 +70,6 @@ std::unique_ptr<certificate_names> tls_session::names() const {
   out->subject_texts = subject_texts(out->subject);
   auto* const alternatives = static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
-  bool has_more_than_hosts = !out->subject.parts.empty();
   for (const int kind : {GEN_EMAIL, GEN_DNS, GEN_URI}) {
     for (int i = 0; i < sk_GENERAL_NAME_num(alternatives); ++i) {
       const GENERAL_NAME* const each = sk_GENERAL_NAME_value(alternatives, i);
@@ -79,12 +78,9 @@ std::unique_ptr<certificate_names> tls_session::names() const {
       // A zero hides what follows from those who read names as C does.
       if (text.empty() || text.find('\0') != std::string::npos) continue;
       out->alternatives.push_back(std::move(text));
-      has_more_than_hosts = has_more_than_hosts || kind != GEN_DNS;
     }
   }
   GENERAL_NAMES_free(alternatives);
-  // Nobody is known by a host name alone.
-  if (!has_more_than_hosts) *out = {};
   return out;
 }
 

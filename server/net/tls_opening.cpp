@@ -65,7 +65,7 @@ void tls_opening::begin() {
       greet();
       return await_client();
     case tls_options::first_word::handshake:
-      return await_client();
+      return await_handshake();
     case tls_options::first_word::either:
       phase_ = phase::silent;
       set_timer(rules_->opts.tls->first_patience);
@@ -79,12 +79,14 @@ void tls_opening::greet() {
 }
 
 void tls_opening::await_client() {
-  if (rules_->opts.allow_non_tls) {
-    phase_ = phase::undecided;
-    set_timer(rules_->opts.tls->timeout);
-  } else {
-    expect_handshake();
-  }
+  if (!rules_->opts.allow_non_tls) return await_handshake();
+  phase_ = phase::undecided;
+  set_timer(rules_->opts.tls->timeout);
+  wait_readable();
+}
+
+void tls_opening::await_handshake() {
+  expect_handshake();
   if (!connection_.is_ending()) wait_readable();
 }
 
@@ -124,10 +126,11 @@ void tls_opening::look_at_first_byte() {
     return is_early ? wait_readable() : connection_.end(close_reason::io_error);
   }
   if (phase_ != phase::expecting) {
-    if (rules_->opts.allow_non_tls && first != first_of_handshake) return go_plain();
+    if (phase_ == phase::undecided && first != first_of_handshake) return go_plain();
     expect_handshake();
     if (connection_.is_ending()) return;
   }
+  if (first != first_of_handshake) return fail("the first byte is not of TLS");
   take_turn();
 }
 

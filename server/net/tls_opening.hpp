@@ -53,6 +53,7 @@ class tls_opening final : public opening {
 
   void greet();
   void await_client();
+  void await_handshake();
   void expect_handshake();
   void look_at_first_byte();
   void take_turn();

@@ -78,7 +78,7 @@ void client_role::on_open() {
 void client_role::on_ready() {
   const auto& rules = connection_.home().rules();
   if (rules.access.auth_required()) return connection_.set_timer(rules.login_timeout());
-  if (admit(rules.access.without_connect(connection_.type()))) {
+  if (admit(without_connect())) {
     connection_.set_timer(opts().ping_interval);
   }
 }
