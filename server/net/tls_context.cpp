@@ -77,6 +77,17 @@ int on_certificate_wanted(SSL* session, void* context) {
   return static_cast<const tls_context*>(context)->choose_certificate(session);
 }
 
+// Before TLS 1.3 the suites say what kind of key signs.
+bool has_suite_for(SSL* session, const EVP_PKEY* key) {
+  if (SSL_version(session) >= TLS1_3_VERSION) return true;
+  const int wanted = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA ? NID_auth_rsa : NID_auth_ecdsa;
+  const auto* const suites = SSL_get_client_ciphers(session);
+  for (int i = 0; i < sk_SSL_CIPHER_num(suites); ++i) {
+    if (SSL_CIPHER_get_auth_nid(sk_SSL_CIPHER_value(suites, i)) == wanted) return true;
+  }
+  return false;
+}
+
 unsigned nibble(char c) noexcept {
   return static_cast<unsigned>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
@@ -269,6 +280,7 @@ int tls_context::choose_certificate(SSL* session) const {
     if (host != nullptr && X509_check_host(each.certificate, host, 0, 0, nullptr) != 1) continue;
     const auto fits = SSL_check_chain(session, each.certificate, each.key, each.chain);
     if ((static_cast<unsigned>(fits) & CERT_PKEY_VALID) == 0) continue;
+    if (!has_suite_for(session, each.key)) continue;
     chosen = &each;
     break;
   }

@@ -307,7 +307,6 @@ TEST_CASE("config: what we don't have is checked for its form, and refused by na
            "resolver: MEMORY",
            "trusted_keys: [ OABC ]",
            "authorization { auth_callout { issuer: A } }",
-           "tls { cert_file: c, key_file: k }",
            "websocket { port: 80, no_tls: true }",
            "mappings { a: b }",
            "proxy_protocol: true",

@@ -284,9 +284,6 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
                                  "--signal",
                                  "-r",
                                  "--remote_syslog",
-                                 "--tlscert",
-                                 "--tlskey",
-                                 "--tlscacert",
                                  "--routes",
                                  "--cluster",
                                  "-sd",
@@ -296,8 +293,6 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
                                  "--jetstream",
                                  "-s",
                                  "--syslog",
-                                 "--tls",
-                                 "--tlsverify",
                                  "--help_tls",
                                  "--no_advertise",
                                  "--cluster_name",
@@ -315,9 +310,8 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
 }
 
 TEST_CASE("flags: what switches off a thing that we don't offer is accepted") {
-  CHECK(run({"-js=false", "--tls=false", "-s=F", "--jetstream=false", "-D"}).log.debug);
+  CHECK(run({"-js=false", "-s=F", "--jetstream=false", "-D"}).log.debug);
   CHECK(run({"--cluster", "", "--routes=", "-m", "0", "--profile=0", "-D"}).log.debug);
-  CHECK(refused({"--tls=off"}).find("not supported") != std::string::npos);
   CHECK(refused({"-sl", ""}).find("not supported") != std::string::npos);
 }
 
