@@ -111,6 +111,6 @@ TEST_CASE("config: mistakes in a block tls are said where they are") {
   says("cert_store: x", "not supported yet");
   says("verfy: true", "did you mean verify?");
   says("certs: [ { cert_file: x } ]", "without cert_file or key_file");
-  CHECK(wrong("tls {}").find("t.conf:1:5: tls: found no certificate") == 0);
+  CHECK(wrong("tls {}").find("t.conf:1:1: tls: found no certificate") == 0);
   CHECK(wrong("tls: true").find("expected a map") != std::string::npos);
 }

@@ -315,6 +315,21 @@ TEST_CASE("flags: what switches off a thing that we don't offer is accepted") {
   CHECK(refused({"-sl", ""}).find("not supported") != std::string::npos);
 }
 
+TEST_CASE("flags: those of TLS ask for it, and --tls=false is the last word") {
+  CHECK_FALSE(run({}).node.tls.has_value());
+  const auto tls = run({"--tlscert", "c", "-tlskey=k", "--tlscacert", "a", "--tlsverify"}).node.tls;
+  REQUIRE(tls.has_value());
+  CHECK(tls->cert_file == "c");
+  CHECK(tls->key_file == "k");
+  CHECK(tls->ca_file == "a");
+  CHECK(tls->verify);
+  CHECK(run({"--tls"}).node.tls.has_value());
+  CHECK_FALSE(run({"--tls=false"}).node.tls.has_value());
+  CHECK_FALSE(run({"--tls=false", "--tlscert", "c"}).node.tls.has_value());
+  CHECK(run({"--tls=false", "--tlscert", "c", "--tls"}).node.tls.has_value());
+  CHECK(refused({"--tls=off"}).find("expected true or false") != std::string::npos);
+}
+
 TEST_CASE("flags: the version goes to stdout") {
   for (const std::string word : {"-v", "--version", "--v", "-version", "version", "VERSION"}) {
     CAPTURE(word);

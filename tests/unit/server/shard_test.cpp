@@ -209,7 +209,7 @@ TEST_CASE("connection: a stream that breaks ends it, wherever it is") {
     // The role is told on the shard's thread before the stream is shut.
     w.on_shard(home, [](shard&) {});
     CHECK(w.shared.connections.load() == 1);
-    CHECK(w.shared.global.subscriptions.load() == 0);
+    CHECK(w.shared.all_accounts.global().subscriptions.load() == 0);
     writer.send("PUB a 5\r\nhello\r\nPING\r\n");
     CHECK(writer.read_until("PONG\r\n") == "PONG\r\n");
   }
@@ -326,16 +326,16 @@ TEST_CASE("routing: a tap gets the parts of each message, and stops at its limit
   w.greet(writer, 0);
   subscription* sub = nullptr;
   w.on_shard(0, [&](shard& s) {
-    sub = subscription::create(target, w.shared.global.id, "a.>", "", "t");
+    sub = subscription::create(target, w.shared.all_accounts.global().id, "a.>", "", "t");
     sub->max = 3;
-    s.subscribe(w.shared.global, sub);
+    s.subscribe(w.shared.all_accounts.global(), sub);
   });
   writer.send("PUB a.b 2\r\nhi\r\nPUB z 1\r\n?\r\nHPUB a.c re 12 13\r\nNATS/1.0\r\n\r\n!\r\n");
   writer.send("PUB a.d 0\r\n\r\nPUB a.e 0\r\n\r\nPING\r\n");
   CHECK(writer.read_until("PONG\r\n") == "PONG\r\n");
   w.on_shard(0, [&](shard& s) {
     CHECK(target.got == "a.b  hi;a.c re NATS/1.0\r\n\r\n!;a.d   last;");
-    s.unsubscribe(w.shared.global, sub);
+    s.unsubscribe(w.shared.all_accounts.global(), sub);
     s.epoch().retire(sub, subscription::destroy);
   });
 }
@@ -347,7 +347,7 @@ TEST_CASE("routing: a mapping renames what is published, and receivers see the n
   w.greet(reader, 0, "SUB new.* 1\r\nSUB old.* 2\r\nSUB same 3\r\n");
   w.greet(writer, 0);
   const renamed mapping;
-  w.shared.global.mapping = &mapping;
+  w.shared.all_accounts.global().mapping = &mapping;
   writer.send("PUB old.a 1\r\nx\r\nPUB same re 1\r\ny\r\nPING\r\n");
   CHECK(writer.read_until("PONG\r\n") == "PONG\r\n");
   reader.send("PING\r\n");
