@@ -19,7 +19,7 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds drain_limit{1000};
 // Under way at a time, in all shards: each takes some 50 KB.
-constexpr std::size_t most_handshakes = 512;
+constexpr std::size_t most_handshakes = 1024;
 
 // Fine enough for the shortest interval in force, coarse enough to cost nothing.
 milliseconds tick_for(const options& opts) {

@@ -233,7 +233,7 @@ void tls_context::set_suites(const tls_options& options, problems_list& problems
       add(problems, "cipher_suites: " + name +
                         " is insecure, which takes allow_insecure_cipher_suites: true");
     } else if (!suite->openssl.empty()) {
-      if (SSL_CTX_set_cipher_list(context_, suite->openssl.data()) != 1) {
+      if (SSL_CTX_set_cipher_list(context_, std::string(suite->openssl).c_str()) != 1) {
         ERR_clear_error();
         add(problems, "cipher_suites: this OpenSSL has no " + name, {}, true);
         continue;
@@ -254,7 +254,7 @@ void tls_context::set_curves(const tls_options& options, problems_list& problems
     const auto* const one = find_curve(name);
     if (one == nullptr) {
       add(problems, "curve_preferences: unknown curve " + name);
-    } else if (SSL_CTX_set1_groups_list(context_, one->openssl.data()) != 1) {
+    } else if (SSL_CTX_set1_groups_list(context_, std::string(one->openssl).c_str()) != 1) {
       ERR_clear_error();
       add(problems, "curve_preferences: this OpenSSL has no " + name, {}, true);
     } else {

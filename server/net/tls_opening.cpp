@@ -42,7 +42,11 @@ std::unique_ptr<opening> make_tls_opening(connection& of) {
 }
 
 tls_opening::tls_opening(connection& of)
-    : connection_(of), home_(of.home()), rules_(home_.rules_), timer_(home_.io()) {}
+    : connection_(of),
+      home_(of.home()),
+      rules_(home_.rules_),
+      tls_(rules_->opts.tls.value()),
+      timer_(home_.io()) {}
 
 tls_opening::~tls_opening() = default;
 
@@ -60,7 +64,7 @@ void tls_opening::after_wait(connection& c, Work work) {
 }
 
 void tls_opening::begin() {
-  switch (rules_->opts.tls->first) {
+  switch (tls_.first) {
     case tls_options::first_word::info:
       greet();
       return await_client();
@@ -68,7 +72,7 @@ void tls_opening::begin() {
       return await_handshake();
     case tls_options::first_word::either:
       phase_ = phase::silent;
-      set_timer(rules_->opts.tls->first_patience);
+      set_timer(tls_.first_patience);
       return wait_readable();
   }
 }
@@ -81,7 +85,7 @@ void tls_opening::greet() {
 void tls_opening::await_client() {
   if (!rules_->opts.allow_non_tls) return await_handshake();
   phase_ = phase::undecided;
-  set_timer(rules_->opts.tls->timeout);
+  set_timer(tls_.timeout);
   wait_readable();
 }
 
@@ -92,12 +96,12 @@ void tls_opening::await_handshake() {
 
 void tls_opening::expect_handshake() {
   auto& node = home_.of();
-  if (!node.handshake_rate.allow(rules_->opts.tls->connection_rate_limit, home_.now())) {
+  if (!node.handshake_rate.allow(tls_.connection_rate_limit, home_.now())) {
     connection_.fail(protocol::errc::throttled);
     return;
   }
   phase_ = phase::expecting;
-  set_timer(rules_->opts.tls->timeout);
+  set_timer(tls_.timeout);
 }
 
 void tls_opening::on_event() {

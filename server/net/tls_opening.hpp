@@ -70,6 +70,7 @@ class tls_opening final : public opening {
   connection& connection_;
   shard& home_;
   const std::shared_ptr<const in_force> rules_;  // those that it began with
+  const tls_options& tls_;
   std::unique_ptr<tls_session> session_;
   boost::asio::steady_timer timer_;
   phase phase_ = phase::silent;

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 namespace nuncio::server {
@@ -99,7 +100,9 @@ tls_session::step tls_session::handshake() {
   broken_ = true;
   const auto code = ERR_peek_error();
   const char* const text = code != 0 ? ERR_reason_error_string(code) : nullptr;
-  failure_ = text != nullptr ? text : socket_ended_ ? "EOF" : std::strerror(errno);
+  failure_ = text != nullptr ? text
+             : socket_ended_ ? "EOF"
+                             : std::generic_category().message(errno);
   if (const auto verified = SSL_get_verify_result(ssl_); verified != X509_V_OK) {
     failure_.append(" (").append(X509_verify_cert_error_string(verified)).append(")");
   }
