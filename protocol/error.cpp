@@ -23,6 +23,7 @@ constexpr std::array rows{
     row{"authentication_timeout", "Authentication Timeout", true},
     row{"max_connections", "maximum connections exceeded", true},
     row{"max_account_connections", "maximum account active connections exceeded", true},
+    row{"throttled", "Connection throttling is active. Please try again later.", true},
     row{"max_subscriptions", "maximum subscriptions exceeded", false},
     row{"stale_connection", "Stale Connection", true},
     row{"invalid_client_protocol", "invalid client protocol", true},

@@ -30,6 +30,9 @@ constexpr int api_level = 5;
 // waits longer than that.
 constexpr std::size_t most_slow_jobs = 64;
 
+// Steps of handshakes: more than there are handshakes at a time.
+constexpr std::size_t most_handshake_steps = 8192;
+
 std::array<std::byte, 32> random_bytes() {
   std::random_device source;
   std::array<std::byte, 32> out;
@@ -40,6 +43,23 @@ std::array<std::byte, 32> random_bytes() {
 std::uint64_t random_seed() {
   std::random_device source;
   return std::uint64_t{source()} << 32 | source();
+}
+
+// Errors: std::invalid_argument.
+std::shared_ptr<const tls_context> tls_of(const options& opts, log_sink& log) {
+  if (!opts.tls) return nullptr;
+  std::vector<tls_problem> problems;
+  auto out = tls_context::make(*opts.tls, problems);
+  std::string wrong;
+  for (const auto& each : problems) {
+    if (each.is_warning) {
+      log.write(log_level::warn, "TLS: " + each.text);
+    } else {
+      wrong.append(wrong.empty() ? "TLS: " : "; ").append(each.text);
+    }
+  }
+  if (out == nullptr) throw std::invalid_argument(wrong);
+  return out;
 }
 
 void check(const options& opts) {
@@ -78,7 +98,8 @@ node::node(options settings,
       index(seed),
       all_accounts(seed),
       nonce_key(random_bytes()),
-      aside(most_slow_jobs) {
+      aside(most_slow_jobs),
+      handshakes(most_handshake_steps) {
   const auto cores = std::max(1U, std::thread::hardware_concurrency());
   const auto wanted = std::min(opts.shards == 0 ? cores : opts.shards, epochs::max_members);
   const auto count = loop == nullptr ? wanted : 1U;
@@ -94,15 +115,20 @@ node::node(options settings,
   identity.api_lvl = api_level;
   identity.xkey = protocol::make_curve_nkey(random_bytes());
   identity.nuncio_version = NUNCIO_VERSION;
-  set_rules(std::make_shared<in_force>(opts, identity, all_accounts));
+  set_rules(std::make_shared<in_force>(opts, identity, all_accounts, tls_of(opts, log)));
 }
 
 node::~node() = default;
 
 protocol::server_info node::info_for(const in_force& rules,
                                      std::uint64_t cid,
-                                     const boost::asio::ip::tcp::endpoint& peer) {
+                                     const boost::asio::ip::tcp::endpoint& peer,
+                                     connection_type type) {
   auto out = rules.info;
+  // Nobody listens within a process.
+  if (type == connection_type::in_process) {
+    out.tls_required = out.tls_available = out.tls_verify = false;
+  }
   out.client_id = cid;
   out.client_ip = ip_text(peer.address());
   out.auth_required = rules.access.shows_auth_required();
@@ -169,8 +195,9 @@ void server::start() {
   auto& [shared, accept, system, balance, started, is_lingering] = *running_;
   accept.open();
   shared.identity.port = accept.port();
-  shared.set_rules(
-      std::make_shared<in_force>(shared.rules()->opts, shared.identity, shared.all_accounts));
+  const auto configured = shared.rules();
+  shared.set_rules(std::make_shared<in_force>(configured->opts, shared.identity,
+                                              shared.all_accounts, configured->tls));
   system.subscribe();
   for (const auto& each : shared.shards) each->start();
   accept.start();
@@ -183,6 +210,7 @@ void server::stop() {
   accept.close();
   balance.stop();
   shared.aside.stop();
+  shared.handshakes.stop();
   if (shared.loop != nullptr && shared.loop->get_executor().running_in_this_thread()) {
     shared.shards.front()->stop_at_once();
     running_->is_lingering = true;
@@ -209,8 +237,10 @@ void server::enter_lame_duck(std::function<void()> done) {
 void server::reload(options settings) {
   check(settings);
   node& shared = running_->shared;
-  const auto next =
-      std::make_shared<in_force>(std::move(settings), shared.identity, shared.all_accounts);
+  // What can fail comes first. Certificates are read anew, whether their names are others or not.
+  auto tls = tls_of(settings, shared.log);
+  const auto next = std::make_shared<in_force>(std::move(settings), shared.identity,
+                                               shared.all_accounts, std::move(tls));
   shared.set_rules(next);
   const auto limit = next->opts.max_connections;
   const auto now = shared.connections.load(std::memory_order_relaxed);

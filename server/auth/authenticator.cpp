@@ -102,6 +102,13 @@ authenticator::authenticator(const access_options& options) {
     const auto& made = add(std::move(who), by_nkey ? std::string() : user.password);
     (by_nkey ? nkeys_ : users_).insert_or_assign(made.who->name, &made);
   }
+  for (const auto& each : entries_) {
+    if (each.who->by != proof::password || find(users_, each.who->name) != &each) continue;
+    if (each.who->name.find('=') == std::string::npos) continue;
+    if (auto name = parse_distinguished_name(each.who->name)) {
+      distinguished_.emplace_back(&each, std::move(*name));
+    }
+  }
   if (!options.token.empty()) {
     single_ = &add({.by = proof::token}, options.token);
   } else if (!options.user.empty()) {
@@ -134,6 +141,7 @@ decision authenticator::decide(const credentials& shown, const caller& from) con
     const auto* const user = find(nkeys_, shown.nkey);
     return user == nullptr ? decision{} : decide_nkey(*user, shown, from);
   }
+  if (from.maps_certificates && !users_.empty()) return decide_certificate(shown, from);
   const bool nothing = shown.user.empty() && shown.password.empty() && shown.token.empty();
   if (nothing && no_auth_ != nullptr) {
     if (!no_auth_->who->allowed.has(from.type)) return {};
@@ -161,6 +169,31 @@ decision authenticator::decide_nkey(const entry& user,
   return {decision::kind::accepted, user.who, {}, {}};
 }
 
+decision authenticator::decide_certificate(const credentials& shown, const caller& from) const {
+  const auto* const user =
+      from.certificate == nullptr ? nullptr : find_named(*from.certificate, from.type);
+  return user == nullptr ? decision{} : compare(*user, shown.password);
+}
+
+// Who may not come in like this is passed over: another name may fit.
+const authenticator::entry* authenticator::find_named(const certificate_names& by,
+                                                      connection_type type) const {
+  const auto find_text = [&](const std::vector<std::string>& names) -> const entry* {
+    for (const auto& name : names) {
+      const auto* const user = find(users_, name);
+      if (user != nullptr && user->who->allowed.has(type)) return user;
+    }
+    return nullptr;
+  };
+  if (const auto* const user = find_text(by.alternatives)) return user;
+  for (auto* const same : {same_name, same_parts}) {
+    for (const auto& [user, name] : distinguished_) {
+      if (user->who->allowed.has(type) && same(name, by.subject)) return user;
+    }
+  }
+  return find_text(by.subject_texts);
+}
+
 decision authenticator::decide_user(const entry& user,
                                     const credentials& shown,
                                     const caller& from) const {
@@ -173,8 +206,8 @@ decision authenticator::compare(const entry& with, std::string_view offered) {
   return {decision::kind::accepted, with.who, {}, {}};
 }
 
-std::shared_ptr<const principal> authenticator::without_connect(connection_type type) const {
-  auto made = decide({}, {type, {}});
+std::shared_ptr<const principal> authenticator::without_connect(const caller& from) const {
+  auto made = decide({}, from);
   return made.what == decision::kind::accepted ? std::move(made.who) : nullptr;
 }
 

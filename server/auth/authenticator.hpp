@@ -1,5 +1,6 @@
 #pragma once
 
+#include "auth/certificate_names.hpp"
 #include "core/permissions.hpp"
 
 #include <nuncio/server/access.hpp>
@@ -9,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nuncio::protocol {
@@ -38,6 +40,10 @@ struct credentials {
 struct caller {
   connection_type type = connection_type::standard;
   std::string_view nonce;  ///< of this connection's INFO
+  /// Users are those whom their certificates name, whatever name they bring; their passwords count
+  /// as ever.
+  bool maps_certificates = false;
+  const certificate_names* certificate = nullptr;  ///< null: it has shown none
 };
 
 /// Who a client turned out to be. Immutable, shared by all connections of the same user, and free
@@ -95,7 +101,7 @@ class authenticator {
   [[nodiscard]] decision decide(const credentials& shown, const caller& from) const;
 
   /// Who is a client that publishes or subscribes before its CONNECT? Null: nobody.
-  [[nodiscard]] std::shared_ptr<const principal> without_connect(connection_type type) const;
+  [[nodiscard]] std::shared_ptr<const principal> without_connect(const caller& from) const;
 
   /// Who is `before`, whom `old` accepted, now? Null if it would not be accepted any more: removed,
   /// of another password, or not allowed to come in like this. The account and what it may do can
@@ -127,6 +133,8 @@ class authenticator {
   [[nodiscard]] decision decide_nkey(const entry& user,
                                      const credentials& shown,
                                      const caller& from) const;
+  [[nodiscard]] decision decide_certificate(const credentials& shown, const caller& from) const;
+  [[nodiscard]] const entry* find_named(const certificate_names& by, connection_type type) const;
   [[nodiscard]] decision decide_user(const entry& user,
                                      const credentials& shown,
                                      const caller& from) const;
@@ -134,6 +142,8 @@ class authenticator {
 
   std::vector<entry> entries_;  // never grows after the constructor: others point into it
   index users_;                 // of a list
+  // Those whose names are distinguished names, in their order.
+  std::vector<std::pair<const entry*, distinguished_name>> distinguished_;
   index nkeys_;
   const entry* no_auth_ = nullptr;
   const entry* single_ = nullptr;          // a token, or the only name and password

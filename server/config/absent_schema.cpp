@@ -398,8 +398,6 @@ void read_write_timeout(const value& found, settings&, reading& to) {
 
 const block<settings>& absent_rows() {
   static const block<settings> rows{
-      refused("tls", form::map, "TLS for clients", &tls_keys),
-      refused("allow_non_tls", form::boolean, "TLS for those who want it"),
       refused("ocsp", form::any, "Stapling of certificates' states"),
       refused("ocsp_cache", form::any, "Cache of certificates' states"),
       refused("websocket|ws", form::map, "Clients by WebSocket", &websocket_keys),

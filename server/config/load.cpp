@@ -46,6 +46,18 @@ void check_access(const access_options& access, reading& to) {
   }
 }
 
+void check_tls(const tls_options& tls, reading& to) {
+  for (const auto& each : check(tls)) {
+    const auto named = to.files.find(each.file);
+    const auto at = named == to.files.end() ? place_of(to, "tls") : named->second;
+    if (each.is_warning) {
+      to.warn(at, "tls: " + each.text);
+    } else {
+      to.error(at, "tls: " + each.text);
+    }
+  }
+}
+
 void check_all(const settings& all, reading& to) {
   const auto& node = all.node;
   if (node.max_payload > node.max_pending) {
@@ -59,6 +71,7 @@ void check_all(const settings& all, reading& to) {
              "found lame_duck_grace_period that is not below lame_duck_duration");
   }
   check_access(node.access, to);
+  if (node.tls) check_tls(*node.tls, to);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "parser.hpp"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -24,6 +25,8 @@ class reading {
 
   /// Where the options of the top level were given, by their first names.
   std::map<std::string_view, place> seen;
+  /// Where each file of `tls` was named.
+  std::map<std::string, place, std::less<>> files;
   /// Where each of access_options::users was given.
   std::vector<place> users;
 

@@ -161,6 +161,9 @@ const block<options>& node_rows() {
             "Messages have no headers"),
     };
     append_within(out, &options::access, access_rows());
+    out.push_back(tls_row());
+    out.push_back(row("allow_non_tls", &options::allow_non_tls, boolean_type(), restart,
+                      "TLS is for those who want it"));
     return out;
   }();
   return rows;

@@ -12,6 +12,8 @@ namespace nuncio::server::config {
 
 /// `authorization`, `accounts` and what belongs to them.
 [[nodiscard]] const block<access_options>& access_rows();
+/// `tls`, for clients.
+[[nodiscard]] option<options> tls_row();
 /// What nats-server has and this server has not: known, checked for its form, refused or warned of.
 [[nodiscard]] const block<settings>& absent_rows();
 

@@ -69,6 +69,36 @@ flag_row credential(std::string_view name,
           }};
 }
 
+// Each of them asks for TLS, whatever a file says.
+flag_row tls_file(std::string_view name, std::string_view help, std::string tls_options::* member) {
+  return {"",
+          {name},
+          shape::value,
+          "FILE",
+          "",
+          help,
+          "a file name",
+          [member](std::string_view text, config::settings& to) {
+            if (!to.node.tls) to.node.tls.emplace();
+            (*to.node.tls).*member = std::string(text);
+            return true;
+          }};
+}
+
+bool switch_tls(std::string_view text, config::settings& to) {
+  const auto on = config::to_bool(text);
+  if (on == true && !to.node.tls) to.node.tls.emplace();
+  if (on == false) to.node.tls.reset();
+  return on.has_value();
+}
+
+bool switch_verification(std::string_view text, config::settings& to) {
+  const auto on = config::to_bool(text);
+  if (on == true && !to.node.tls) to.node.tls.emplace();
+  if (to.node.tls) to.node.tls->verify = on.value_or(false);
+  return on.has_value();
+}
+
 std::vector<flag_row> flag_rows() {
   using enum shape;
   using log = config::log_settings;
@@ -127,6 +157,25 @@ std::vector<flag_row> flag_rows() {
       credential("user", "NAME", "User that clients must be, with --pass", &access_options::user),
       credential("pass", "PASSWORD", "Its password", &access_options::password),
       credential("auth", "TOKEN", "Token that clients must bring", &access_options::token),
+      {"TLS",
+       {"tls"},
+       toggle,
+       "",
+       "",
+       "TLS for clients; false: none, whatever the configuration says",
+       std::string(a_boolean),
+       switch_tls},
+      tls_file("tlscert", "The server's certificate", &tls_options::cert_file),
+      tls_file("tlskey", "Its private key", &tls_options::key_file),
+      {"",
+       {"tlsverify"},
+       toggle,
+       "",
+       "",
+       "TLS, and clients need a certificate",
+       std::string(a_boolean),
+       switch_verification},
+      tls_file("tlscacert", "Who vouches for clients' certificates", &tls_options::ca_file),
       {"Common", {"v", "version"}, toggle, "", "", "Show the version", std::string(a_boolean)},
       {"",
        {"help_config"},
@@ -137,7 +186,9 @@ std::vector<flag_row> flag_rows() {
        std::string(a_boolean)},
       {"", {"h", "help"}, toggle, "", "", "Show this text", std::string(a_boolean)},
   };
-  rows[rows.size() - 6].group = "Authorization";
+  const auto first_credential = std::find_if(
+      rows.begin(), rows.end(), [](const flag_row& row) { return row.names.front() == "user"; });
+  first_credential->group = "Authorization";
   for (auto& row : rows) {
     if (row.option.empty()) continue;
     const auto* const option = config::find_option(config::all_options(), row.option);
@@ -167,11 +218,6 @@ constexpr std::array refused{
     refused_row{"https_port", shape::value, "0"},
     refused_row{"r", shape::value, ""},
     refused_row{"remote_syslog", shape::value, ""},
-    refused_row{"tls", shape::toggle, ""},
-    refused_row{"tlscert", shape::value, ""},
-    refused_row{"tlskey", shape::value, ""},
-    refused_row{"tlsverify", shape::toggle, ""},
-    refused_row{"tlscacert", shape::value, ""},
     refused_row{"help_tls", shape::toggle, ""},
     refused_row{"routes", shape::value, ""},
     refused_row{"cluster", shape::value, ""},
@@ -381,6 +427,10 @@ void flags::apply(config::settings& to) const {
     // It was tried before.
     [[maybe_unused]] const bool is_good = find_offered(each.flag)->apply(each.value, to);
   }
+  // Off is off, whatever files were named.
+  const auto is_tls = [](const setting& each) { return each.flag == "tls"; };
+  const auto last = std::find_if(settings.rbegin(), settings.rend(), is_tls);
+  if (last != settings.rend()) switch_tls(last->value, to);
 }
 
 outcome parse_flags(int argc, const char* const* argv) {

@@ -26,6 +26,8 @@ std::string_view to_string(close_reason reason) noexcept {
       return "Read Error";
     case close_reason::shutdown:
       return "Server Shutdown";
+    case close_reason::tls_handshake:
+      return "TLS Handshake Failure";
   }
   return "Unknown";
 }
@@ -66,6 +68,7 @@ protocol::flow connection::fail(protocol::errc code) {
       break;
     case errc::max_connections:
     case errc::max_account_connections:
+    case errc::throttled:
       end(close_reason::limits);
       break;
     case errc::authorization_violation:
@@ -103,7 +106,11 @@ void connection::on_readable(bool) {
   if (over_) {
     here.retire_when_idle(*this);
   } else if (!is_ending()) {
-    here.serve(*this);
+    if (opening_ != nullptr) [[unlikely]] {
+      opening_->on_event();
+    } else {
+      here.serve(*this);
+    }
   }
   here.end_batch();
 }
@@ -113,6 +120,8 @@ void connection::on_writable(bool) {
   home().enter();
   if (over_) {
     home().retire_when_idle(*this);
+  } else if (opening_ != nullptr && !queue.wait_armed) [[unlikely]] {
+    if (!is_ending()) opening_->on_event();
   } else {
     home().on_writable(*this);
   }

@@ -2,6 +2,7 @@
 
 #include "core/receiver.hpp"
 #include "input_buffer.hpp"
+#include "opening.hpp"
 #include "outbound.hpp"
 #include "outlet.hpp"
 #include "stream.hpp"
@@ -66,6 +67,10 @@ class connection final : public receiver, private stream_events {
   }
   [[nodiscard]] const boost::asio::ip::tcp::endpoint& peer() const noexcept { return peer_; }
   [[nodiscard]] connection_type type() const noexcept { return stream_->type(); }
+  /// What its certificate says of who it is; null: it has shown none.
+  [[nodiscard]] std::unique_ptr<certificate_names> peer_names() const {
+    return stream_->peer_names();
+  }
   [[nodiscard]] role& meaning() const noexcept { return *role_; }
   [[nodiscard]] bool is_ending() const noexcept { return reason_.has_value(); }
 
@@ -73,6 +78,7 @@ class connection final : public receiver, private stream_events {
 
  private:
   friend class shard;
+  friend class tls_opening;
 
   void on_readable(bool aborted) override;
   void on_writable(bool aborted) override;
@@ -82,6 +88,7 @@ class connection final : public receiver, private stream_events {
   std::atomic<shard*> home_;  // null while it moves
   std::unique_ptr<role> role_;
   std::unique_ptr<stream> stream_;
+  std::unique_ptr<opening> opening_;  // null once the role gets input
   outlet* own_outlet_ = nullptr;
   struct timer_link : wheel_timer {
     explicit timer_link(connection& c) noexcept : of(&c) {}

@@ -7,6 +7,7 @@ namespace nuncio::server {
 namespace {
 
 constexpr std::chrono::seconds default_login_timeout{2};
+constexpr std::chrono::seconds after_tls{1};
 
 // `host` or `host:port`; IPv6 with brackets.
 void advertise(std::string_view address, protocol::server_info& as) {
@@ -31,13 +32,24 @@ protocol::server_info complete(protocol::server_info identity, const options& op
   if (!opts.advertise.empty()) advertise(opts.advertise, identity);
   identity.max_payload = opts.max_payload;
   identity.headers = opts.headers;
+  // Who must begin with the handshake has no choice.
+  identity.tls_required =
+      opts.tls && (!opts.allow_non_tls || opts.tls->first == tls_options::first_word::handshake);
+  identity.tls_available = opts.tls && opts.allow_non_tls;
+  identity.tls_verify = opts.tls && (opts.tls->verify || opts.tls->verify_and_map);
   return identity;
 }
 
 }  // namespace
 
-in_force::in_force(options settings, protocol::server_info identity, accounts& registry)
-    : opts(std::move(settings)), info(complete(std::move(identity), opts)), access(opts.access) {
+in_force::in_force(options settings,
+                   protocol::server_info identity,
+                   accounts& registry,
+                   std::shared_ptr<const tls_context> with)
+    : opts(std::move(settings)),
+      info(complete(std::move(identity), opts)),
+      access(opts.access),
+      tls(std::move(with)) {
   const auto add = [&](std::string_view name) -> account& {
     account& found = registry.make(name);
     accounts_.emplace(found.name, &found);
@@ -75,7 +87,8 @@ account& in_force::account_of(const principal& who) const {
 
 std::chrono::milliseconds in_force::login_timeout() const noexcept {
   const auto set = opts.access.timeout;
-  return set.count() > 0 ? set : default_login_timeout;
+  if (set.count() > 0) return set;
+  return opts.tls ? opts.tls->timeout + after_tls : default_login_timeout;
 }
 
 }  // namespace nuncio::server

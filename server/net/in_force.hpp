@@ -3,6 +3,7 @@
 #include "auth/authenticator.hpp"
 #include "core/accounts.hpp"
 #include "core/mappings.hpp"
+#include "tls_context.hpp"
 
 #include <nuncio/protocol/info.hpp>
 #include <nuncio/server/options.hpp>
@@ -26,12 +27,16 @@ namespace nuncio::server {
 class in_force {
  public:
   /// `identity` is what doesn't follow from the options: id, version, port. Accounts that the
-  /// options name are made, and given their limits and mappings.
-  in_force(options settings, protocol::server_info identity, accounts& registry);
+  /// options name are made, and given their limits and mappings. `with` is made of the options too.
+  in_force(options settings,
+           protocol::server_info identity,
+           accounts& registry,
+           std::shared_ptr<const tls_context> with);
 
   const options opts;
   const protocol::server_info info;  ///< as told to clients, but for what differs by connection
   const authenticator access;
+  const std::shared_ptr<const tls_context> tls;  ///< null: there is none
 
   [[nodiscard]] account& account_of(const principal& who) const;
   /// How long a client may take until its CONNECT.

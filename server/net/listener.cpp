@@ -183,7 +183,7 @@ std::unique_ptr<in_process_end> listener::connect() {
   shard& home = choose();
   auto ends = make_pipe(home.io());
   if (is_full()) {
-    std::string text = refusal(peer);
+    std::string text = refusal(peer, connection_type::in_process);
     const iovec piece{text.data(), text.size()};
     ends.server->write(&piece, 1);
     return std::move(ends.user);
@@ -199,13 +199,14 @@ bool listener::is_full() const {
 }
 
 // The reference says who it is before it says no.
-std::string listener::refusal(const tcp::endpoint& peer) const {
-  return protocol::info_line(node::info_for(*node_.rules(), node_.next_cid.fetch_add(1), peer)) +
+std::string listener::refusal(const tcp::endpoint& peer, connection_type type) const {
+  return protocol::info_line(
+             node::info_for(*node_.rules(), node_.next_cid.fetch_add(1), peer, type)) +
          protocol::error_line(protocol::errc::max_connections);
 }
 
 void listener::refuse(int descriptor, const tcp::endpoint& peer) const {
-  const std::string text = refusal(peer);
+  const std::string text = refusal(peer, connection_type::standard);
   [[maybe_unused]] const auto sent = ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL);
   ::shutdown(descriptor, SHUT_WR);
   ::close(descriptor);

@@ -40,7 +40,8 @@ class listener {
   void pause_accepting(int reason);
   [[nodiscard]] shard& choose() const;
   [[nodiscard]] bool is_full() const;
-  [[nodiscard]] std::string refusal(const boost::asio::ip::tcp::endpoint& peer) const;
+  [[nodiscard]] std::string refusal(const boost::asio::ip::tcp::endpoint& peer,
+                                    connection_type type) const;
   void refuse(int descriptor, const boost::asio::ip::tcp::endpoint& peer) const;
 
   node& node_;

@@ -5,6 +5,7 @@
 #include "core/epochs.hpp"
 #include "core/sublist.hpp"
 #include "in_force.hpp"
+#include "rate_counter.hpp"
 #include "rate_limited.hpp"
 
 #include <nuncio/protocol/info.hpp>
@@ -56,6 +57,8 @@ struct node {
   /// The secret that nonces come from: see nonce_of().
   std::array<std::byte, 32> nonce_key{};
   auxiliary aside;
+  auxiliary handshakes;  ///< their steps
+  rate_counter handshake_rate;
   std::unique_ptr<epochs> all_epochs;
   std::vector<std::unique_ptr<shard>> shards;
   /// Gives a new connection its meaning.
@@ -64,7 +67,8 @@ struct node {
   /// What INFO tells every client, and the one with this id at this address besides.
   [[nodiscard]] static protocol::server_info info_for(const in_force& rules,
                                                       std::uint64_t cid,
-                                                      const boost::asio::ip::tcp::endpoint& peer);
+                                                      const boost::asio::ip::tcp::endpoint& peer,
+                                                      connection_type type);
   /// What the client with this id signs if it has an nkey. Nobody can guess it, and nobody needs to
   /// keep it.
   [[nodiscard]] std::string nonce_of(std::uint64_t cid) const;
@@ -86,6 +90,7 @@ struct node {
   rate_limited protocol_error_notice;
   rate_limited violation_notice;
   rate_limited login_notice;
+  rate_limited handshake_notice;
 
  private:
   mutable std::mutex rules_lock_;  // guards `rules_`

@@ -18,6 +18,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds drain_limit{1000};
+// Under way at a time, in all shards: each takes some 50 KB.
+constexpr std::size_t most_handshakes = 1024;
 
 // Fine enough for the shortest interval in force, coarse enough to cost nothing.
 milliseconds tick_for(const options& opts) {
@@ -41,6 +43,7 @@ shard::shard(node& owner, unsigned index)
               reinterpret_cast<std::uintptr_t>(this)),
       tick_(tick_for(owner.opts)),
       looks_(owner.all_epochs->members()),
+      handshakes_(std::max<std::size_t>(most_handshakes / owner.all_epochs->members(), 4)),
       busy_poll_(owner.opts.busy_poll, usable_cores()) {}
 
 shard::~shard() {
@@ -189,12 +192,27 @@ void shard::open(std::unique_ptr<stream> bytes, const boost::asio::ip::tcp::endp
   enroll(c);
   shard_counters::add(counters_.connections, 1);
   c.role_ = node_.make_client(c);
-  c.role_->on_open();
-  if (!c.is_ending()) {
-    ++c.waits_;
-    c.stream_->wait_readable(c);
+  if (rules_->tls != nullptr && c.stream_->descriptor() >= 0) {
+    c.opening_ = make_tls_opening(c);
+    c.opening_->begin();
+  } else {
+    c.role_->on_open();
+    if (!c.is_ending()) c.role_->on_ready();
+    if (!c.is_ending()) {
+      ++c.waits_;
+      c.stream_->wait_readable(c);
+    }
   }
   arm_tick();
+}
+
+// One handshake is over, and another one's turn has come.
+void shard::next_handshake() {
+  while (const auto next = handshakes_.leave()) {
+    const auto found = connections_.find(*next);
+    if (found == connections_.end() || found->second->is_ending()) continue;
+    if (const auto& waits = found->second->opening_) return waits->on_turn();
+  }
 }
 
 void shard::begin_end(connection& c) {
@@ -257,6 +275,7 @@ void shard::finish(connection& c) {
   chunk::free_all(dropped);
   if (c.own_outlet_ != nullptr) c.own_outlet_->to = nullptr;
   input_.drop(c.kept_);
+  if (c.opening_ != nullptr) c.opening_->stop();
   c.stream_->shutdown();
   strike_off(c);
   if (node_.connections.fetch_sub(1, std::memory_order_acq_rel) == 1) node_.last_one_left();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "admission.hpp"
 #include "busy_poll.hpp"
 #include "connection.hpp"
 #include "core/router.hpp"
@@ -152,6 +153,7 @@ class shard {
 
  private:
   friend class connection;
+  friend class tls_opening;
   struct spent {
     connection* of;
     subscription* sub;
@@ -227,6 +229,7 @@ class shard {
 
   // Beginning and ending.
   void open(std::unique_ptr<stream> bytes, const boost::asio::ip::tcp::endpoint& peer);
+  void next_handshake();
   void give_up(connection& c, close_reason reason);
   void end_all();
   void enroll(connection& c);
@@ -291,6 +294,7 @@ class shard {
   std::uint64_t pressure_ = 0;  // most bytes queued for a receiver of this batch
   bool must_wait_ = false;      // one of them is nearly full, and being emptied
   std::vector<spent> spent_;
+  admission handshakes_;
   std::vector<connection*> ending_;
   std::vector<connection*> blocked_;
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "auth/certificate_names.hpp"
+
 #include <nuncio/server/access.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -8,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <system_error>
 
@@ -71,6 +74,10 @@ class stream {
   [[nodiscard]] virtual bool is_direct() const noexcept = 0;
   /// How its peer came in.
   [[nodiscard]] virtual connection_type type() const noexcept { return connection_type::standard; }
+  /// Of a socket that TLS can go over; negative: there is none.
+  [[nodiscard]] virtual int descriptor() const noexcept { return -1; }
+  /// What the peer's certificate says of who it is; null: it has shown none.
+  [[nodiscard]] virtual std::unique_ptr<certificate_names> peer_names() const { return nullptr; }
 };
 
 }  // namespace nuncio::server

@@ -52,6 +52,7 @@ class tcp_stream final : public stream {
   void join_loop(boost::asio::io_context& loop) override;
   void shutdown() override;
   [[nodiscard]] bool is_direct() const noexcept override { return true; }
+  [[nodiscard]] int descriptor() const noexcept override { return descriptor_; }
 
  private:
   socket socket_;

@@ -61,11 +61,21 @@ std::string name_of(const credentials& shown) {
 // those are who bring none.
 bool client_role::may_begin(char first) {
   if (first == 'C' || first == 'c') return true;
-  auto who = connection_.home().rules().access.without_connect(connection_.type());
+  auto who = without_connect();
   if (who == nullptr) {
     return refuse({}) != flow::closed;
   }
   return admit(std::move(who));
+}
+
+bool client_role::maps_certificates() const {
+  return opts().tls && opts().tls->verify_and_map;
+}
+
+// A certificate names only who says CONNECT.
+std::shared_ptr<const principal> client_role::without_connect() const {
+  return connection_.home().rules().access.without_connect(
+      {connection_.type(), {}, maps_certificates(), nullptr});
 }
 
 flow client_role::log_in(protocol::connect_options& asked) {
@@ -81,7 +91,13 @@ flow client_role::log_in(protocol::connect_options& asked) {
     return admit(std::move(done->who)) ? flow::go_on : flow::closed;
   }
   const auto nonce = access.needs_nonce() ? home.of().nonce_of(connection_.id) : std::string();
-  const auto found = access.decide(shown, {connection_.type(), nonce});
+  const bool maps = maps_certificates();
+  const auto names = maps ? connection_.peer_names() : nullptr;
+  const auto found = access.decide(shown, {connection_.type(), nonce, maps, names.get()});
+  if (maps && !shown.user.empty() && found.what == decision::kind::accepted) {
+    note_rarely(home.of().login_notice, log_level::warn,
+                "its certificate says who it is, not CONNECT: ", name_of(shown));
+  }
   if (found.what == decision::kind::check_password) {
     const bool is_asked = ask_for_check(found);
     wipe(asked);

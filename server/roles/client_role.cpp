@@ -71,18 +71,21 @@ const options& client_role::opts() const noexcept {
 }
 
 void client_role::on_open() {
-  last_input_ = connection_.home().now();
   send_info(info_kind::greeting);
+}
+
+void client_role::on_ready() {
+  last_input_ = connection_.home().now();
   const auto& rules = connection_.home().rules();
   if (rules.access.auth_required()) return connection_.set_timer(rules.login_timeout());
-  if (admit(rules.access.without_connect(connection_.type()))) {
+  if (admit(without_connect())) {
     connection_.set_timer(opts().ping_interval);
   }
 }
 
 void client_role::send_info(info_kind kind) {
   const auto& rules = connection_.home().rules();
-  auto info = node::info_for(rules, connection_.id, connection_.peer());
+  auto info = node::info_for(rules, connection_.id, connection_.peer(), connection_.type());
   if (kind == info_kind::greeting && rules.access.needs_nonce()) {
     info.nonce = connection_.home().of().nonce_of(connection_.id);
   }
@@ -443,7 +446,14 @@ void client_role::schedule_ping() {
 
 void client_role::on_timer() {
   if (who_ == nullptr) {
-    if (check_ == nullptr) connection_.fail(errc::authentication_timeout);
+    if (check_ != nullptr) return;
+    // The wheel may be a tick early. Nothing has counted as input so far.
+    const auto left =
+        connection_.home().rules().login_timeout() - (connection_.home().now() - last_input_);
+    if (left > left.zero()) {
+      return connection_.set_timer(std::chrono::ceil<milliseconds>(left));
+    }
+    connection_.fail(errc::authentication_timeout);
     return;
   }
   const auto now = connection_.home().now();

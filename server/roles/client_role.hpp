@@ -29,6 +29,7 @@ class client_role final : public role {
   ~client_role() override;
 
   void on_open() override;
+  void on_ready() override;
   verdict on_input(std::string_view bytes) override;
   void on_timer() override;
   [[nodiscard]] bool can_move() const override {
@@ -68,6 +69,8 @@ class client_role final : public role {
 
   // Logging in: client_login.cpp.
   [[nodiscard]] bool may_begin(char first);
+  [[nodiscard]] bool maps_certificates() const;
+  [[nodiscard]] std::shared_ptr<const principal> without_connect() const;
   [[nodiscard]] protocol::flow log_in(protocol::connect_options& asked);
   [[nodiscard]] bool ask_for_check(const decision& what);
   [[nodiscard]] protocol::flow refuse(std::string_view who);

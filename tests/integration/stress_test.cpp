@@ -1,5 +1,9 @@
 #include "seed.hpp"
 #include "stress_peer.hpp"
+#ifdef NUNCIO_HAS_TLS
+#include "certificates.hpp"
+#include "tls_forwarder.hpp"
+#endif
 
 #include <nuncio/server/server.hpp>
 
@@ -13,6 +17,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -80,7 +85,33 @@ std::chrono::milliseconds duration() {
   return std::chrono::milliseconds(given != nullptr ? std::atoi(given) * 1000 : 4000);
 }
 
-void run(unsigned shards, std::chrono::milliseconds shuffle_interval = {}) {
+enum class over : std::uint8_t { tcp, tls };
+
+#ifdef NUNCIO_HAS_TLS
+/// The way to a server over TLS: its certificate, and who leads plain clients there.
+struct secured_way {
+  void prepare(server::options& settings) const {
+    auto& tls = settings.tls.emplace();
+    tls.cert_file = its.certificate;
+    tls.key_file = its.key;
+    tls.first = server::tls_options::first_word::handshake;
+    tls.timeout = std::chrono::seconds(30);  // the machine is busy
+  }
+  std::uint16_t open(std::uint16_t port) { return forwarder.emplace(port, authority.ca()).port(); }
+  test::certificates authority;
+  test::certificates::pair its = authority.sign("IP:127.0.0.1");
+  std::optional<test::tls_forwarder> forwarder;
+};
+#else
+struct secured_way {
+  void prepare(server::options&) const {}
+  std::uint16_t open(std::uint16_t port) { return port; }
+};
+#endif
+
+void run(unsigned shards,
+         std::chrono::milliseconds shuffle_interval = {},
+         over transport = over::tcp) {
   const auto seed = test::test_seed();
   INFO(test::seed_text(seed));
   CAPTURE(shards);
@@ -90,10 +121,12 @@ void run(unsigned shards, std::chrono::milliseconds shuffle_interval = {}) {
   settings.shards = shards;
   settings.write_deadline = std::chrono::seconds(60);
   settings.shuffle_interval = shuffle_interval;
+  std::optional<secured_way> secured;
+  if (transport == over::tls) secured.emplace().prepare(settings);
   server::server node(settings, log);
   node.start();
   world w(seed);
-  w.port = node.port();
+  w.port = secured ? secured->open(node.port()) : node.port();
   {
     std::barrier all(workers);
     const auto until = clock_type::now() + duration();
@@ -126,19 +159,23 @@ void run(unsigned shards, std::chrono::milliseconds shuffle_interval = {}) {
 void run_ring(unsigned shards,
               int hops,
               int in_flight,
-              std::chrono::milliseconds shuffle_interval = {}) {
+              std::chrono::milliseconds shuffle_interval = {},
+              over transport = over::tcp) {
   server::silent_log log;
   server::options settings;
   settings.port = -1;
   settings.shards = shards;
   settings.shuffle_interval = shuffle_interval;
+  std::optional<secured_way> secured;
+  if (transport == over::tls) secured.emplace().prepare(settings);
   server::server node(settings, log);
   node.start();
+  const auto port = secured ? secured->open(node.port()) : node.port();
   constexpr std::size_t members = 7;
   std::vector<raw_client> ring;
   std::vector<pollfd> ready;
   for (std::size_t i = 0; i < members; ++i) {
-    ring.push_back(test::connected(node.port()));
+    ring.push_back(test::connected(port));
     ring.back().send("SUB ring." + std::to_string(i) + " 1\r\n");
     ring.back().ping();
     ready.push_back({ring.back().descriptor(), POLLIN, 0});
@@ -180,3 +217,18 @@ TEST_CASE("stress: a message to an idle connection of another shard leaves at on
   run_ring(2, 5'000, 1);
   run_ring(3, 20'000, 2, std::chrono::milliseconds(1));
 }
+
+#ifdef NUNCIO_HAS_TLS
+TEST_CASE("stress: over TLS two shards lose, double, reorder and delay nothing") {
+  run(2, {}, over::tls);
+}
+
+TEST_CASE("stress: nor do they over TLS while connections change shards all the time") {
+  run(2, std::chrono::milliseconds(2), over::tls);
+}
+
+TEST_CASE("stress: over TLS a message to an idle connection of another shard leaves at once") {
+  run_ring(2, 5'000, 1, {}, over::tls);
+  run_ring(3, 10'000, 3, std::chrono::milliseconds(1), over::tls);
+}
+#endif

@@ -1,4 +1,3 @@
-// Against the reference server only, which has TLS.
 #include "configured_server.hpp"
 
 #include <nuncio/protocol/url.hpp>

@@ -20,6 +20,8 @@ TEST_CASE("error: what is said, and whether the connection ends") {
       {errc::authorization_violation, "-ERR 'Authorization Violation'\r\n", true},
       {errc::authentication_timeout, "-ERR 'Authentication Timeout'\r\n", true},
       {errc::max_connections, "-ERR 'maximum connections exceeded'\r\n", true},
+      {errc::throttled, "-ERR 'Connection throttling is active. Please try again later.'\r\n",
+       true},
       {errc::stale_connection, "-ERR 'Stale Connection'\r\n", true},
       {errc::invalid_client_protocol, "-ERR 'invalid client protocol'\r\n", true},
       {errc::no_responders_headers, "-ERR 'no responders requires headers support'\r\n", true},

@@ -82,7 +82,7 @@ TEST_CASE("authenticator: with nothing configured everyone is let in, whatever t
     CHECK(made.who->name.empty());
     CHECK(made.who->may == nullptr);
   }
-  CHECK(open.without_connect(type::mqtt) != nullptr);
+  CHECK(open.without_connect({type::mqtt}) != nullptr);
 }
 
 TEST_CASE("authenticator: a single user needs its name and its password") {
@@ -103,7 +103,7 @@ TEST_CASE("authenticator: a single user needs its name and its password") {
   CHECK(accepted(single, {.password = "p"}) == "-");
   CHECK(accepted(single, {.token = "p"}) == "-");
   CHECK(accepted(single, {}) == "-");
-  CHECK(single.without_connect(type::standard) == nullptr);
+  CHECK(single.without_connect({type::standard}) == nullptr);
 }
 
 TEST_CASE("authenticator: a token is compared with what was sent as a token") {
@@ -142,7 +142,7 @@ TEST_CASE(
   const auto made = decide(token, {.password = "no", .token = "secret"});
   REQUIRE(made.what == kind::check_password);
   CHECK(made.offered == "secret");
-  CHECK(token.without_connect(type::standard) == nullptr);
+  CHECK(token.without_connect({type::standard}) == nullptr);
 }
 
 TEST_CASE("authenticator: users of a list have their own passwords, accounts and permissions") {
@@ -246,8 +246,8 @@ TEST_CASE("authenticator: who brings nothing is the no_auth_user, and who is wro
   CHECK(accepted(list, {.user = "b"}) == "-");
   // Without users who have nkeys an nkey is nothing.
   CHECK(accepted(list, {.nkey = "U"}) == "any");
-  REQUIRE(list.without_connect(type::standard) != nullptr);
-  CHECK(list.without_connect(type::standard)->name == "any");
+  REQUIRE(list.without_connect({type::standard}) != nullptr);
+  CHECK(list.without_connect({type::standard})->name == "any");
 }
 
 TEST_CASE("authenticator: a no_auth_user with a bcrypt password needs no check of it") {
@@ -264,8 +264,8 @@ TEST_CASE("authenticator: the no_auth_user comes in by the ways that it is allow
   const authenticator list(options);
   CHECK(accepted(list, {}, type::websocket) == "any");
   CHECK(accepted(list, {}, type::standard) == "-");
-  CHECK(list.without_connect(type::websocket) != nullptr);
-  CHECK(list.without_connect(type::standard) == nullptr);
+  CHECK(list.without_connect({type::websocket}) != nullptr);
+  CHECK(list.without_connect({type::standard}) == nullptr);
 }
 
 TEST_CASE("authenticator: the no_auth_user can be one with an nkey, which then signs nothing") {
@@ -290,7 +290,7 @@ TEST_CASE("authenticator: users of the system account alone don't shut the other
   CHECK(list.shows_auth_required());
   CHECK(decide(list, {.user = "admin", .password = "p"}).who->account == "$SYS");
   CHECK(accepted(list, {.user = "x"}) == "-");
-  CHECK(list.without_connect(type::standard) != nullptr);
+  CHECK(list.without_connect({type::standard}) != nullptr);
 
   options.accounts.push_back({.name = "A"});
   CHECK(accepted(authenticator(options), {}) == "-");

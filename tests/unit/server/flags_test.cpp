@@ -296,9 +296,6 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
            "-ms",
            "-r",
            "--remote_syslog",
-           "--tlscert",
-           "--tlskey",
-           "--tlscacert",
            "--routes",
            "--cluster",
            "-sd",
@@ -306,8 +303,6 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
            "--profile",
            "-js",
            "--jetstream",
-           "--tls",
-           "--tlsverify",
            "--help_tls",
            "--no_advertise",
            "--cluster_name",
@@ -325,9 +320,23 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
 }
 
 TEST_CASE("flags: what switches off a thing that we don't offer is accepted") {
-  CHECK(run({"-js=false", "--tls=false", "--jetstream=false", "-D"}).log.debug);
+  CHECK(run({"-js=false", "--jetstream=false", "-D"}).log.debug);
   CHECK(run({"--cluster", "", "--routes=", "-m", "0", "--profile=0", "-D"}).log.debug);
-  CHECK(refused({"--tls=off"}).find("not supported") != std::string::npos);
+}
+
+TEST_CASE("flags: those of TLS ask for it, and --tls=false is the last word") {
+  CHECK_FALSE(run({}).node.tls.has_value());
+  const auto tls = run({"--tlscert", "c", "-tlskey=k", "--tlscacert", "a", "--tlsverify"}).node.tls;
+  REQUIRE(tls.has_value());
+  CHECK(tls->cert_file == "c");
+  CHECK(tls->key_file == "k");
+  CHECK(tls->ca_file == "a");
+  CHECK(tls->verify);
+  CHECK(run({"--tls"}).node.tls.has_value());
+  CHECK_FALSE(run({"--tls=false"}).node.tls.has_value());
+  CHECK_FALSE(run({"--tls=false", "--tlscert", "c"}).node.tls.has_value());
+  CHECK(run({"--tls=false", "--tlscert", "c", "--tls"}).node.tls.has_value());
+  CHECK(refused({"--tls=off"}).find("expected true or false") != std::string::npos);
 }
 
 TEST_CASE("flags: the version goes to stdout") {

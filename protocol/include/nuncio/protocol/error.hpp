@@ -20,6 +20,7 @@ enum class errc : std::uint8_t {
   authentication_timeout,   ///< no CONNECT in time
   max_connections,          ///< the server is full
   max_account_connections,  ///< the account is full
+  throttled,                ///< too many TLS handshakes in this second
   max_subscriptions,        ///< this connection holds as many subscriptions as it may
   stale_connection,         ///< PINGs went unanswered
   invalid_client_protocol,  ///< CONNECT asked for a protocol other than 0 and 1

@@ -2,9 +2,11 @@
 
 #include <nuncio/protocol/limits.hpp>
 #include <nuncio/server/access.hpp>
+#include <nuncio/server/tls.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace nuncio::server {
@@ -52,7 +54,9 @@ struct options {
   /// For tests: connections change shards at random this often; 0: by load only.
   std::chrono::milliseconds shuffle_interval{0};
 
-  access_options access;  ///< who may connect
+  access_options access;           ///< who may connect
+  std::optional<tls_options> tls;  ///< nothing: there is none
+  bool allow_non_tls = false;      ///< clients may do without it
 
   bool trace = false;               ///< log every operation
   bool trace_headers = false;       ///< of messages, the headers instead of the payload

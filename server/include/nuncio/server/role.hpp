@@ -27,6 +27,7 @@ enum class close_reason : std::uint8_t {
   stale,
   io_error,
   shutdown,
+  tls_handshake,  ///< it failed, or took too long
 };
 
 /// The words nats-server uses for it, in its log and monitoring.
@@ -68,6 +69,8 @@ class role {
 
   /// The connection is up; greet.
   virtual void on_open() = 0;
+  /// What had to be settled between the two has been, such as TLS: input follows. After on_open().
+  virtual void on_ready() {}
   /// Bytes from the peer: what was not consumed before, then new ones. `protocol::parser_padding`
   /// readable bytes follow, and views into them may be lent to the shard until the batch ends.
   virtual verdict on_input(std::string_view bytes) = 0;

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "auth/certificate_names.hpp"
+#include "stream.hpp"
+#include "tls_context.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+struct bio_method_st;
+struct bio_st;
+
+namespace nuncio::server {
+
+/// The server's side of TLS on one socket, which somebody else owns and waits for. Never blocks.
+///
+/// Thread safety: one thread at a time.
+class tls_session {
+ public:
+  enum class step : std::uint8_t { done, wants_read, wants_write, failed };
+
+  tls_session(std::shared_ptr<const tls_context> with, int descriptor);
+  tls_session(const tls_session&) = delete;
+  tls_session& operator=(const tls_session&) = delete;
+  ~tls_session();
+
+  /// As far as the handshake gets now.
+  step handshake();
+  /// Once that is done: why the client may not come in in spite of it; empty: it may.
+  [[nodiscard]] std::string objection() const;
+  /// Why the handshake failed.
+  [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
+
+  // As a stream has them.
+  stream::result read(std::span<char> into);
+  stream::result write(const iovec* pieces, std::size_t count);
+
+  /// The last read() needs the socket to be writable before it gets further.
+  [[nodiscard]] bool read_wants_write() const noexcept { return read_wants_write_; }
+  /// Tells the peer that nothing more comes, if that can be said now.
+  void say_goodbye();
+
+  /// Of the client's certificate; null if it has none.
+  [[nodiscard]] std::unique_ptr<certificate_names> names() const;
+  /// `TLSv1.3 TLS_AES_128_GCM_SHA256`, for logs.
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  static const bio_method_st* socket_method();
+  static int socket_read(bio_st* from, char* into, int size);
+  static int socket_write(bio_st* to, const char* from, int size);
+
+  std::shared_ptr<const tls_context> with_;
+  ssl_st* ssl_ = nullptr;
+  const int descriptor_;
+  stream::status end_ = stream::status::more;  // what read() says once all is read
+  bool socket_drained_ = false;                // by the last recv
+  bool socket_ended_ = false;
+  bool read_wants_write_ = false;
+  bool write_pending_ = false;  // a record is half sent: it has to be gone on with first
+  bool broken_ = false;
+  std::string failure_;
+};
+
+}  // namespace nuncio::server
