@@ -209,7 +209,7 @@ bool client_role::still_welcome(const in_force& before) {
   if (check_ != nullptr) check_->who = nullptr;
   if (who_ == nullptr) {
     if (rules.access.auth_required()) return true;
-    return admit(rules.access.without_connect(connection_.type()));
+    return admit(without_connect());
   }
   auto now = rules.access.successor(*who_, before.access, connection_.type());
   if (now == nullptr) {

@@ -13,6 +13,7 @@ import importlib.util
 import itertools
 import os
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -605,6 +606,44 @@ def users_by_certificate(options):
             assert log_in(secured(server, pair=WORLD.client)[0], more) == expected
 
 
+def certificates_are_read_anew(options):
+    """By a reload: those connected stay, new ones see the new certificate, and one that can't be used changes nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        pair = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
+
+        def put(certificate, key):
+            for source, target in ((certificate, pair[0]), (key, pair[1])):
+                shutil.copyfile(source, target)
+
+        def reload(server, expect):
+            before = len(server.log.splitlines())
+            server.signal("HUP")
+            assert server.wait_for_log_after(expect, before) is not None, server.log
+
+        def serial(server):
+            return works(server).getpeercert()["serialNumber"]
+
+        put(*WORLD.server)
+        with serving(options, files=f'cert_file: "{pair[0]}", key_file: "{pair[1]}",') as server:
+            old = works(server)
+            first = serial(server)
+            renewed = WORLD.ca.sign("renewed", "/CN=server", "IP:127.0.0.1,DNS:localhost")
+            put(*renewed)
+            assert serial(server) == first
+            reload(server, "Reloaded server configuration")
+            second = serial(server)
+            assert second != first
+            with open(renewed[0], "rb") as whole:
+                half = whole.read()[:300]
+            for spoil in (lambda: put(renewed[0], WORLD.client[1]), lambda: open(pair[0], "wb").write(half), lambda: os.unlink(pair[1])):
+                spoil()
+                reload(server, "Failed to reload server configuration")
+                assert serial(server) == second
+                put(*renewed)
+            old.sendall(b"PING\r\n")
+            assert until(old, b"PONG\r\n") == b"PONG\r\n"
+
+
 # --- real clients ---
 
 
@@ -659,7 +698,7 @@ TESTS = [both_versions, older_versions_are_refused, sessions_are_resumed, cipher
          who_is_late_is_closed, handshakes_a_second, handshakes_cut_anywhere, handshake_byte_by_byte, records_that_are_none,
          no_renegotiation, keys_are_changed, an_end_of_tls_is_an_end, tls_to_a_server_without, large_and_small_messages,
          a_slow_reader_gets_all, many_handshakes_at_once, clients_certificates, pinned_certificates, certificates_by_name,
-         users_by_certificate, nats_py, nats_tool]
+         users_by_certificate, certificates_are_read_anew, nats_py, nats_tool]
 
 
 def main():
