@@ -44,7 +44,8 @@ struct connect_options {
 /// Source:  nats-server 2.15.2, server/client.go, processConnect.
 [[nodiscard]] bool parse_connect(std::string_view json, connect_options& into);
 
-/// The same object for people to see: values of `pass`, `auth_token`, `jwt`, `sig` and `proxy_sig` are
+/// The same object for people to see: values of `pass`, `auth_token`, `jwt`, `sig` and `proxy_sig`
+/// are
 /// `[REDACTED]`. What isn't an object is so as a whole.
 /// Thread:  any.
 [[nodiscard]] std::string without_secrets(std::string_view json);

@@ -64,7 +64,7 @@ struct response_rules {
 
 /// What a user may do.
 struct permissions {
-  subject_rules publish;
+  subject_rules publish;    ///< an entry is a subject, with or without wildcards
   subject_rules subscribe;  ///< an entry may be `subject queue`, with wildcards in both
   /// Set: nothing else may be published unless `publish` allows it.
   std::optional<response_rules> responses;
@@ -74,7 +74,7 @@ struct permissions {
 
 /// Who may connect. A name and a password, or an nkey.
 struct user_options {
-  std::string name;
+  std::string name;      ///< empty with an nkey
   std::string password;  ///< plain, or a bcrypt string
   std::string nkey;      ///< the public key of a user
   std::string account;   ///< empty: `$G`
@@ -111,7 +111,7 @@ struct mapping_options {
 
 /// An isolated space of subjects, and its limits; negative ones mean unlimited.
 struct account_options {
-  std::string name;
+  std::string name;                     ///< as clients see it in INFO
   std::int64_t max_connections = -1;    ///< clients at a time
   std::int64_t max_subscriptions = -1;  ///< of each of its clients
   std::int64_t max_payload = -1;        ///< bytes of a message
@@ -130,7 +130,7 @@ struct access_options {
   std::string password;
   std::string token;
   ///@}
-  std::vector<user_options> users;
+  std::vector<user_options> users;        ///< of all accounts
   std::vector<account_options> accounts;  ///< beside `$G`, which is always there
   std::vector<mapping_options> mappings;  ///< of `$G`
   /// The user that those are who bring no credentials; empty: they are refused.

@@ -5,6 +5,7 @@
 
 namespace nuncio::server {
 
+/// How much a line matters; the last means that the server can't go on.
 enum class log_level : std::uint8_t { trace, debug, info, warn, error, fatal };
 
 /// Where a server writes what it has to say. Implementations must take calls from any thread.

@@ -13,8 +13,8 @@ namespace nuncio::server {
 struct tls_options {
   /// A certificate, perhaps with those that vouch for it, and its private key.
   struct certificate {
-    std::string cert_file;
-    std::string key_file;
+    std::string cert_file;  ///< the certificate first
+    std::string key_file;   ///< not encrypted
 
     friend bool operator==(const certificate&, const certificate&) = default;
   };
@@ -42,9 +42,9 @@ struct tls_options {
   std::vector<std::string> cipher_suites;
   bool allow_insecure_cipher_suites = false;   ///< they may be among `cipher_suites`
   std::vector<std::string> curve_preferences;  ///< by Go's names; empty: the library's choice
-  version min_version = version::tls_1_2;
+  version min_version = version::tls_1_2;      ///< older ones are refused
 
-  first_word first = first_word::info;
+  first_word first = first_word::info;           ///< on a new connection
   std::chrono::milliseconds first_patience{50};  ///< where `first` is `either`
   std::int64_t connection_rate_limit = 0;        ///< handshakes each second; 0 or less: no limit
   /// SHA-256, in hex, of the public keys that clients may have; empty: any.
@@ -55,9 +55,9 @@ struct tls_options {
 
 /// What is wrong with options of TLS, or doubtful.
 struct tls_problem {
-  std::string text;  ///< names the file, if it is about one
-  std::string file;  ///< empty: it is about none
-  bool is_warning = false;
+  std::string text;         ///< names the file, if it is about one
+  std::string file;         ///< empty: it is about none
+  bool is_warning = false;  ///< it doesn't keep a server from starting
 };
 
 /// Reads the files and tries everything out. Nothing to say: a server starts with these.
