@@ -28,7 +28,7 @@ template <class Known>
 option<tls_options> names_row(std::string_view names,
                               std::vector<std::string> tls_options::* member,
                               std::string_view type,
-                              std::string expected,
+                              const std::string& expected,
                               std::string_view help,
                               Known is_known) {
   auto out = row(names, member, texts_type{type, expected}, live, help);

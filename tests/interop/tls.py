@@ -544,6 +544,25 @@ def many_handshakes_at_once(options):
         assert not failures, failures[0]
 
 
+def idle_connections_are_small(options):
+    with open(options.server, "rb") as program:
+        bytes_ = program.read()
+    if b"nuncio" not in bytes_ or b"__asan_init" in bytes_ or b"__tsan_init" in bytes_:
+        raise Skip("another server, or one with a sanitizer's memory")
+
+    def resident(server):
+        with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
+            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1]) * 1024
+
+    context = WORLD.context()
+    with serving(options, "timeout: 20") as server:
+        held = [works(server, context=context) for _ in range(20)]
+        before = resident(server)
+        held += [works(server, context=context) for _ in range(300)]
+        each = (resident(server) - before) / 300
+        assert each < 20 * 1024, f"{each} bytes each"
+
+
 # --- certificates ---
 
 
@@ -697,8 +716,8 @@ TESTS = [both_versions, older_versions_are_refused, sessions_are_resumed, cipher
          plain_words_are_not_heard, optional, optional_for_the_silent, handshake_first, handshake_first_or_not,
          who_is_late_is_closed, handshakes_a_second, handshakes_cut_anywhere, handshake_byte_by_byte, records_that_are_none,
          no_renegotiation, keys_are_changed, an_end_of_tls_is_an_end, tls_to_a_server_without, large_and_small_messages,
-         a_slow_reader_gets_all, many_handshakes_at_once, clients_certificates, pinned_certificates, certificates_by_name,
-         users_by_certificate, certificates_are_read_anew, nats_py, nats_tool]
+         a_slow_reader_gets_all, many_handshakes_at_once, idle_connections_are_small, clients_certificates, pinned_certificates,
+         certificates_by_name, users_by_certificate, certificates_are_read_anew, nats_py, nats_tool]
 
 
 def main():
