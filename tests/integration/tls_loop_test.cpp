@@ -82,7 +82,7 @@ TEST_CASE("tls: a server stops in the middle of handshakes, on its user's loop")
 TEST_CASE("tls: a handshake has its time, and holds nobody up") {
   test::certificates authority;
   auto settings = with_tls(authority.sign("IP:127.0.0.1"));
-  settings.tls->timeout = 200ms;
+  settings.tls.value().timeout = 200ms;
   settings.allow_non_tls = true;
   server::silent_log log;
   server::server node(settings, log);

@@ -28,7 +28,7 @@ std::string read(std::string_view text) {
 }
 
 distinguished_name name(std::string_view text) {
-  return *parse_distinguished_name(text);
+  return parse_distinguished_name(text).value();
 }
 
 }  // namespace

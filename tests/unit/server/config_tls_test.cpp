@@ -78,13 +78,13 @@ TEST_CASE("config: what a block tls says goes where its keys say") {
     CHECK(wrong(all).empty());
     const auto got = read(all).options.node.tls;
     REQUIRE(got.has_value());
-    CHECK(holds(*got));
+    CHECK(holds(got.value()));
   }
   CHECK_FALSE(read("").options.node.tls.has_value());
   CHECK(read("allow_non_tls: true").options.node.allow_non_tls);
   const auto several = "tls { certs: [ { " + good_files() + "} ] }";
   CHECK(wrong(several).empty());
-  CHECK(read(several).options.node.tls->certs.size() == 1);
+  CHECK(read(several).options.node.tls.value().certs.size() == 1);
 }
 
 TEST_CASE("config: mistakes in a block tls are said where they are") {
