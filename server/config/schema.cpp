@@ -145,8 +145,6 @@ const block<options>& node_rows() {
             "How many of these may go unanswered"),
         row("write_deadline", &options::write_deadline, duration(), live,
             "How long a client may take nothing of what is sent to it"),
-        row("no_fast_producer_stall", &options::stall_producers, inverted_type(), live,
-            "Don't slow producers down whose receivers lag: what doesn't fit is lost to those"),
         row("lame_duck_duration", &options::lame_duck_duration,
             at_least(30s, "a duration of 30 s or more, such as \"2m\""), restart,
             "How long a lame duck takes to send its clients away"),

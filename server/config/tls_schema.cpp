@@ -125,7 +125,7 @@ const block<tls_options>& tls_rows() {
       return from.min_version == tls_options::version::tls_1_2 ? "1.2" : "1.3";
     };
     auto first = custom_row<tls_options>(
-        "handshake_first|first|immediate", "true, false, auto or duration", restart,
+        "handshake_first|first|immediate", "true, false, auto or duration", new_connections,
         "The handshake comes before INFO; auto or a duration: if it comes within 50 ms, or that",
         read_first);
     first.show = [](const tls_options&) { return "false"; };
@@ -137,7 +137,7 @@ const block<tls_options>& tls_rows() {
         row("ca_file", &tls_options::ca_file, file_type(), live,
             "Who vouches for clients' certificates; without it, whom the system trusts"),
         row("verify", &tls_options::verify, boolean_type(), live, "Clients need a certificate"),
-        row("verify_and_map", &tls_options::verify_and_map, boolean_type(), restart,
+        row("verify_and_map", &tls_options::verify_and_map, boolean_type(), new_connections,
             "Likewise, and it says which user a client is: passwords don't count"),
         row("insecure", &tls_options::insecure, boolean_type(), live, "Means nothing here"),
         row("timeout", &tls_options::timeout, seconds(), new_connections,

@@ -169,8 +169,9 @@ flow client_role::on_pub(const protocol::ops::pub& op) {
 // The subject is the mapped one, and empty if the message is to be lost.
 flow client_role::publish(const protocol::ops::pub& op) {
   if (tracing_) [[unlikely]] {
-    trace("<<- MSG_PAYLOAD:",
-          op.body.substr(0, opts().max_traced_size == 0 ? op.body.size() : opts().max_traced_size));
+    const auto most = opts().max_traced_size == 0 ? op.body.size() : opts().max_traced_size;
+    const auto shown = opts().trace_headers ? op.body.substr(0, op.header_size) : op.body;
+    trace("<<- MSG_PAYLOAD:", shown.substr(0, most));
   }
   // Every reserved name begins with one of two characters.
   const bool suspicious =

@@ -349,6 +349,16 @@ class ConfigurationTest(unittest.TestCase):
         for secret in ("hunter", "wr0ng", "t0k3n"):
             self.assertNotIn(secret, server.log)
 
+    def test_traces_can_leave_payloads_out(self):
+        server = self.start("trace_headers: true\n")
+        with Client(server.port, headers=True) as c:
+            c.say("HPUB foo 23 29\r\nNATS/1.0\r\nA: shown\r\n\r\nhidden")
+            c.say("PUB foo 6\r\nhidden")
+            self.assertEqual(c.ping(), [])
+        self.assertIsNotNone(server.wait_for_log("A: shown"), server.log)
+        self.assertIn("<<- [HPUB foo", server.log)
+        self.assertNotIn("hidden", server.log)
+
     def test_a_password_that_takes_long_holds_up_nobody(self):
         slow = "$2b$13$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW"
         server = self.start(f'authorization {{ users: [ {{user: slow, password: "{slow}"}}, {{user: a, password: p}} ] }}',

@@ -147,7 +147,7 @@ message(STATUS "rpc is ${{nuncio_rpc_FOUND}}")
                 ("Boost 1.", "protocol", without("Boost")),
                 ("fmt", "server", without("fmt")),
                 ("the library of threads", "client", without("Threads")),
-                ("libxcrypt, for nuncio::server", "server", without("PkgConfig")),
+                ("libxcrypt, for nuncio::server", "server", "-DPKG_CONFIG_EXECUTABLE=/nowhere"),
                 ("libsodium", "protocol", without("PkgConfig"))):
             with self.subTest(expected):
                 status, said = self.look_for(self.prefix, components, *definitions)

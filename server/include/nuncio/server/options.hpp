@@ -36,9 +36,6 @@ struct options {
   std::int64_t max_subscriptions = 0;        ///< per connection; 0 or less: unlimited
   std::uint8_t max_subscription_tokens = 0;  ///< of a subscription's subject; 0: unlimited
   bool headers = true;                       ///< messages may have them
-  /// False: a producer is not slowed down for a receiver that lags; what that can't take is lost to
-  /// it.
-  bool stall_producers = true;
 
   std::chrono::milliseconds ping_interval =
       protocol::default_ping_interval;        ///< between PINGs to a client
