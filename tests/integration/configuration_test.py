@@ -352,7 +352,7 @@ class ConfigurationTest(unittest.TestCase):
     def test_traces_can_leave_payloads_out(self):
         server = self.start("trace_headers: true\n")
         with Client(server.port, headers=True) as c:
-            c.say("HPUB foo 23 29\r\nNATS/1.0\r\nA: shown\r\n\r\nhidden")
+            c.say("HPUB foo 22 28\r\nNATS/1.0\r\nA: shown\r\n\r\nhidden")
             c.say("PUB foo 6\r\nhidden")
             self.assertEqual(c.ping(), [])
         self.assertIsNotNone(server.wait_for_log("A: shown"), server.log)
