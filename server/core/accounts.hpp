@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -14,8 +15,7 @@ namespace nuncio::server {
 /// All accounts of a server. One that was made stays, since subscriptions and connections point to
 /// it; one that no configuration names any more has no users.
 ///
-/// Thread safety: make() by one thread at a time, which starts or reloads the server; the accounts
-/// themselves as they say.
+/// Thread safety: any thread; the accounts themselves as they say.
 class accounts {
  public:
   explicit accounts(std::uint64_t seed) : seed_(seed), global_(make("$G")) {}
@@ -26,6 +26,7 @@ class accounts {
   [[nodiscard]] account& global() const noexcept { return global_; }
   /// The account of this name, made if there is none.
   account& make(std::string_view name) {
+    const std::scoped_lock held(lock_);
     const auto known = by_name_.find(name);
     if (known != by_name_.end()) return *known->second;
     auto& made =
@@ -33,14 +34,17 @@ class accounts {
     by_name_.emplace(made.name, &made);
     return made;
   }
-  /// Calls use(account&) for each.
+  /// Calls use(account&) for each, in the order in which they were made; it must not come back
+  /// here.
   template <class Use>
   void for_each(Use use) {
+    const std::scoped_lock held(lock_);
     for (account& each : all_) use(each);
   }
 
  private:
   const std::uint64_t seed_;
+  std::mutex lock_;  // guards the next two
   std::deque<account> all_;
   boost::unordered_flat_map<std::string_view, account*> by_name_;
   account& global_;

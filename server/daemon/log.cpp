@@ -2,6 +2,7 @@
 
 #include "file_sink.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/sinks/syslog_sink.h>
@@ -10,6 +11,8 @@
 #include <array>
 #include <cstdio>
 #include <exception>
+#include <iterator>
+#include <string>
 #include <utility>
 
 namespace nuncio::server::daemon {
@@ -33,6 +36,24 @@ class level_flag final : public spdlog::custom_flag_formatter {
     return spdlog::details::make_unique<level_flag>();
   }
 };
+
+// Names and payloads come from clients: what they hold must not pass for a line of ours, nor reach
+// a terminal.
+std::string on_one_line(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      out += c;
+    } else if (c == '\r' || c == '\n' || c == '\t') {
+      out += c == '\r' ? "\\r" : c == '\n' ? "\\n" : "\\t";
+    } else {
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+    }
+  }
+  return out;
+}
 
 // Facility "daemon".
 constexpr int syslog_facility = LOG_DAEMON;
@@ -81,7 +102,8 @@ bool log::enabled(log_level level) const noexcept {
 void log::write(log_level level, std::string_view text) noexcept {
   if (!enabled(level)) return;
   try {
-    std::atomic_load(&logger_)->log(levels.at(static_cast<std::size_t>(level)), "{}", text);
+    std::atomic_load(&logger_)->log(levels.at(static_cast<std::size_t>(level)), "{}",
+                                    on_one_line(text));
   } catch (...) {
     std::fputs("nuncio-server: a log line could not be written\n", stderr);
   }

@@ -125,12 +125,16 @@ class shard {
   void end_batch();
 
   /// Routes one message. `last_slot` is the publisher's memory of where its last match was.
-  /// `may` is null if everything may be published.
+  /// `may`: what the publisher may do; null if that was looked at already. A message that is denied
+  /// is not counted.
   outcome publish(const account& who,
                   const connection* publisher,
-                  const std::shared_ptr<const grants>& may,
+                  const std::shared_ptr<const grants>* may,
                   const protocol::ops::pub& op,
                   std::uint16_t& last_slot);
+
+  /// A message has come in.
+  void count_in(const protocol::ops::pub& op) noexcept;
 
   void subscribe(account& who, subscription* sub);
   /// Removes `sub` from the index. It may be freed (forget()) once the returned epoch has passed.

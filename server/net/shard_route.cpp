@@ -30,21 +30,26 @@ inline match_entry& shard::find_targets(const account& who,
   return look_up(who, subject, last);
 }
 
-outcome shard::publish(const account& who,
-                       const connection* publisher,
-                       const std::shared_ptr<const grants>& may,
-                       const protocol::ops::pub& op,
-                       std::uint16_t& last_slot) {
+inline void shard::count_in(const protocol::ops::pub& op) noexcept {
   shard_counters::add(counters_.in_messages, 1);
   shard_counters::add(counters_.in_bytes, op.body.size());
+}
+
+outcome shard::publish(const account& who,
+                       const connection* publisher,
+                       const std::shared_ptr<const grants>* may,
+                       const protocol::ops::pub& op,
+                       std::uint16_t& last_slot) {
   // By its parts: copied as one, the view would be loaded before the parser's two stores are done.
   const std::string_view subject{op.subject.data(), op.subject.size()};
   match_entry& entry = find_targets(who, subject, last_slot);
-  if (may != nullptr && entry.allowed_by != may) {
-    if (may->publish && !may->publish->allows(subject)) return outcome::denied;
+  if (may != nullptr && *may != nullptr && entry.allowed_by != *may) {
+    const auto& rules = (*may)->publish;
+    if (rules && !rules->allows(subject)) return outcome::denied;
     // What isn't remembered is not worth the counting of owners.
-    if (&entry != &scratch_) entry.allowed_by = may;
+    if (&entry != &scratch_) entry.allowed_by = *may;
   }
+  count_in(op);
   if (entry.to.empty()) return outcome::nobody;
 
   const std::size_t skip = op.has_header() ? 0 : 1;  // HMSG or MSG

@@ -114,10 +114,11 @@ flow client_role::ok() {
   return flow::go_on;
 }
 
-flow client_role::deny_publish(std::string_view subject) {
+flow client_role::deny_publish(const protocol::ops::pub& op) {
+  connection_.home().count_in(op);
   note_rarely(connection_.home().of().violation_notice, log_level::error,
-              "Publish Violation - Subject ", quoted(subject));
-  connection_.send(violation("Publish to", subject));
+              "Publish Violation - Subject ", quoted(op.subject));
+  connection_.send(violation("Publish to", op.subject));
   return flow::go_on;
 }
 
@@ -133,10 +134,11 @@ bool client_role::is_allowed(const protocol::ops::pub& op) {
   const bool granted =
       may == nullptr || !may->publish || may->publish->allows(op.subject) || may_reply(op.subject);
   if (!granted || is_reserved_subject(op.subject)) {
-    deny_publish(op.subject);
+    deny_publish(op);
     return false;
   }
   if (is_reserved_reply(op.reply)) {
+    connection_.home().count_in(op);
     connection_.send(violation("Publish with Reply of", op.reply));
     return false;
   }
@@ -183,12 +185,11 @@ flow client_role::publish(const protocol::ops::pub& op) {
     ok();
   }
   auto& home = connection_.home();
-  static const std::shared_ptr<const grants> everything;
-  const auto& may = look_first ? everything : who_->may;
+  const auto* const may = look_first ? nullptr : &who_->may;
   auto result = home.publish(*account_, &connection_, may, op, last_slot_);
   if (result == outcome::denied) [[unlikely]] {
-    if (!may_reply(op.subject)) return deny_publish(op.subject);
-    result = home.publish(*account_, &connection_, everything, op, last_slot_);
+    if (!may_reply(op.subject)) return deny_publish(op);
+    result = home.publish(*account_, &connection_, nullptr, op, last_slot_);
   }
   if (no_responders_ && result != outcome::delivered && !op.reply.empty()) send_no_responders(op);
   return flow::go_on;

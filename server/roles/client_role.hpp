@@ -83,7 +83,7 @@ class client_role final : public role {
   void drop_forbidden();
 
   protocol::flow publish(const protocol::ops::pub& op);
-  protocol::flow deny_publish(std::string_view subject);
+  protocol::flow deny_publish(const protocol::ops::pub& op);
   protocol::flow deny_subscription(const protocol::ops::sub& op);
   [[nodiscard]] bool may_reply(std::string_view subject);
   [[nodiscard]] bool is_allowed(const protocol::ops::pub& op);

@@ -349,6 +349,20 @@ class ConfigurationTest(unittest.TestCase):
         for secret in ("hunter", "wr0ng", "t0k3n"):
             self.assertNotIn(secret, server.log)
 
+    def test_nothing_that_a_client_says_passes_for_a_line_of_the_log(self):
+        server = self.start("authorization { user: a, password: p }", "-DV")
+        forged = "x\n[1] 2026/01/01 00:00:00.000000 [INF] forged \x1b[2J"
+        with Client(server.port, user="a", name=forged, **{"pass": "p"}) as c:
+            c.say("PUB foo 12\r\nfirst\nsecond")
+            self.assertEqual(c.ping(), [])
+        with Client(server.port, heard=False, user=forged, **{"pass": "p"}) as c:
+            self.assertEqual(c.line(), "-ERR 'Authorization Violation'")
+        self.assertIsNotNone(server.wait_for_log("authentication error - User"))
+        self.assertIn("first\\nsecond", server.log)
+        self.assertNotIn("\x1b", server.log)
+        for line in server.log.splitlines():
+            self.assertRegex(line, rf"^\[{server.pid}\] ")
+
     def test_traces_can_leave_payloads_out(self):
         server = self.start("trace_headers: true\n")
         with Client(server.port, headers=True) as c:
