@@ -134,7 +134,10 @@ class shard {
                   std::uint16_t& last_slot);
 
   /// A message has come in.
-  void count_in(const protocol::ops::pub& op) noexcept;
+  void count_in(const protocol::ops::pub& op) noexcept {
+    shard_counters::add(counters_.in_messages, 1);
+    shard_counters::add(counters_.in_bytes, op.body.size());
+  }
 
   void subscribe(account& who, subscription* sub);
   /// Removes `sub` from the index. It may be freed (forget()) once the returned epoch has passed.

@@ -30,11 +30,6 @@ inline match_entry& shard::find_targets(const account& who,
   return look_up(who, subject, last);
 }
 
-inline void shard::count_in(const protocol::ops::pub& op) noexcept {
-  shard_counters::add(counters_.in_messages, 1);
-  shard_counters::add(counters_.in_bytes, op.body.size());
-}
-
 outcome shard::publish(const account& who,
                        const connection* publisher,
                        const std::shared_ptr<const grants>* may,
