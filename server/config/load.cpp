@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <list>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -94,11 +96,15 @@ loaded interpret(document read, const std::function<void(settings&)>& override) 
   out.digest = std::move(read.digest);
   out.problems = std::move(read.problems);
   std::move(to.problems().begin(), to.problems().end(), std::back_inserter(out.problems));
-  std::stable_sort(out.problems.begin(), out.problems.end(),
-                   [](const problem& a, const problem& b) {
-                     return std::tie(a.at.file, a.at.line, a.at.column) <
-                            std::tie(b.at.file, b.at.line, b.at.column);
-                   });
+  // A list, whose sort keeps the order of what stands in the same place.
+  std::list<problem> sorted(std::make_move_iterator(out.problems.begin()),
+                            std::make_move_iterator(out.problems.end()));
+  sorted.sort([](const problem& a, const problem& b) {
+    return std::tie(a.at.file, a.at.line, a.at.column) <
+           std::tie(b.at.file, b.at.line, b.at.column);
+  });
+  out.problems.assign(std::make_move_iterator(sorted.begin()),
+                      std::make_move_iterator(sorted.end()));
   return out;
 }
 

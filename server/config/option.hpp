@@ -63,8 +63,11 @@ using block = std::vector<option<Block>>;
 
 /// An option that is kept in a member of the block.
 template <class Block, class Member, class Type>
-option<Block> row(
-    std::string_view names, Member Block::* member, Type type, change when, std::string_view help) {
+option<Block> row(std::string_view names,
+                  Member Block::* member,
+                  const Type& type,
+                  change when,
+                  std::string_view help) {
   option<Block> out;
   out.names = split_names(names);
   out.type = type.name;

@@ -65,8 +65,8 @@ void write_sections(const std::vector<section>& sections, std::string& out) {
 
 void write_absent(const std::vector<described>& options, std::string_view type, std::string& out) {
   for (const auto& option : options) {
-    if (option.type == type)
-      out += fmt::format("| {} | {} |\n", names_of(option), cell(option.help));
+    if (option.type != type) continue;
+    out += fmt::format("| {} | {} |\n", names_of(option), cell(option.help));
   }
 }
 

@@ -42,9 +42,8 @@ std::optional<address> to_address(const value& found) {
   } else if (found.what != kind::integer) {
     return std::nullopt;
   }
-  const char* const end = text.data() + text.size();
-  const auto [at, failed] = std::from_chars(text.data(), end, out.port);
-  if (failed != std::errc{} || at != end) return std::nullopt;
+  const auto [at, failed] = std::from_chars(text.data(), text.data() + text.size(), out.port);
+  if (failed != std::errc{} || at != text.data() + text.size()) return std::nullopt;
   if (out.port < free_port || out.port > highest_port) return std::nullopt;
   return out;
 }
@@ -52,7 +51,7 @@ std::optional<address> to_address(const value& found) {
 void read_listen(const value& found, options& into, reading& to) {
   const auto got = to_address(found);
   if (!got) return to.expected(found, a_listen);
-  if (got->host) into.host = *got->host;
+  into.host = got->host.value_or(into.host);
   into.port = got->port;
 }
 

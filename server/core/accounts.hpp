@@ -21,6 +21,7 @@ class accounts {
   explicit accounts(std::uint64_t seed) : seed_(seed), global_(make("$G")) {}
   accounts(const accounts&) = delete;
   accounts& operator=(const accounts&) = delete;
+  ~accounts() = default;
 
   /// Where everyone lands who belongs to no other account.
   [[nodiscard]] account& global() const noexcept { return global_; }

@@ -36,8 +36,8 @@ std::string name_aside(const std::string& path) {
 
 }  // namespace
 
-file_sink::file_sink(std::string path, limits most) : path_(std::move(path)), most_(most) {
-  file_ = open_to_append(path_);
+file_sink::file_sink(std::string path, limits most)
+    : path_(std::move(path)), most_(most), file_(open_to_append(path_)) {
   struct stat state{};
   if (file_ < 0 || ::fstat(file_, &state) != 0) {
     throw std::runtime_error("error opening log file \"" + path_ +

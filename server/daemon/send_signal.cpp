@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -32,9 +32,8 @@ constexpr std::array commands{
 
 std::optional<pid_t> to_pid(std::string_view text) {
   pid_t out = 0;
-  const char* const end = text.data() + text.size();
-  const auto [at, failed] = std::from_chars(text.data(), end, out);
-  if (failed != std::errc{} || at != end || out <= 0) return std::nullopt;
+  const auto [at, failed] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (failed != std::errc{} || at != text.data() + text.size() || out <= 0) return std::nullopt;
   return out;
 }
 

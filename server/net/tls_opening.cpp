@@ -123,7 +123,10 @@ void tls_opening::on_event() {
 // It stays in the socket. None may be there yet, if the wait was cancelled.
 void tls_opening::look_at_first_byte() {
   char first = 0;
-  const auto got = ::recv(connection_.stream_->descriptor(), &first, 1, MSG_PEEK);
+  // Only what has a descriptor speaks TLS.
+  const int descriptor = connection_.stream_->descriptor();
+  const auto got =
+      ::recv(descriptor, &first, 1, MSG_PEEK);  // NOLINT(clang-analyzer-unix.StdCLibraryFunctions)
   if (got == 0) return connection_.end(close_reason::client_closed);
   if (got < 0) {
     const bool is_early = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;

@@ -69,7 +69,8 @@ bool client_role::may_begin(char first) {
 }
 
 bool client_role::maps_certificates() const {
-  return opts().tls && opts().tls->verify_and_map;
+  const auto& tls = opts().tls;
+  return tls && tls->verify_and_map;
 }
 
 // A certificate names only who says CONNECT.

@@ -26,6 +26,8 @@ namespace nuncio::server {
 class client_role final : public role {
  public:
   explicit client_role(connection& c);
+  client_role(const client_role&) = delete;
+  client_role& operator=(const client_role&) = delete;
   ~client_role() override;
 
   void on_open() override;
