@@ -74,9 +74,9 @@ struct shards_type {
   std::string expected = "auto, or a number from 1 to 1024";
 
   bool read_text(std::string_view text, unsigned& into) const {
-    const auto got = to_integer(text);
-    if (text != "auto" && (!got || *got < 1 || *got > 1024)) return false;
-    into = text == "auto" ? 0 : static_cast<unsigned>(*got);
+    const auto got = text == "auto" ? 0 : to_integer(text).value_or(-1);
+    if (text != "auto" && (got < 1 || got > 1024)) return false;
+    into = static_cast<unsigned>(got);
     return true;
   }
   void read(const value& found, unsigned& into, reading& to) const {
