@@ -87,12 +87,20 @@ void reload(const flags& line, config::loaded& current, server& node, log& to) {
   if (const auto names = needing_restart(changes); !names.empty()) {
     return fail("needs a restart: " + names);
   }
+  const bool log_differs = next.options.log != current.options.log;
+  bool log_is_new = false;
   try {
-    // What can fail comes first.
-    if (next.options.log != current.options.log) to.reconfigure(next.options.log);
+    if (log_differs) to.reconfigure(next.options.log);
+    log_is_new = log_differs;
     if (next.options.pid_file != current.options.pid_file) write_pid_file(next.options.pid_file);
     node.reload(next.options.node);
   } catch (const std::exception& failure) {
+    // All or nothing: the log goes back to where it was, too.
+    try {
+      if (log_is_new) to.reconfigure(current.options.log);
+    } catch (const std::exception& lost) {
+      fail(lost.what());
+    }
     return fail(failure.what());
   }
   for (const auto& each : changes) to.write(log_level::info, "Reloaded: " + to_string(each));

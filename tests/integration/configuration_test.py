@@ -281,6 +281,18 @@ class ConfigurationTest(unittest.TestCase):
         with Client(server.port) as c:
             self.assertEqual(c.info["max_payload"], 2000)
 
+    def test_the_log_goes_back_if_the_rest_can_not_be_had(self):
+        server = self.start("debug: false\n")
+        missing = self.folder / "none.pem"
+        self.reload(server, f"debug: true\ntls {{ cert_file: '{missing}', key_file: '{missing}' }}\n", REFUSED)
+        with Client(server.port):
+            pass
+        self.reload(server, "max_payload: 1000\n")
+        self.assertNotIn("Client connection closed", server.log)
+        file = self.folder / "log"
+        self.reload(server, f"log_file: '{file}'\npid_file: '{self.folder / 'none' / 'pid'}'\n", REFUSED)
+        self.reload(server, "max_payload: 2000\n")
+
     def test_what_a_change_would_take_is_said_without_a_server(self):
         old, new = self.folder / "old.conf", self.folder / "new.conf"
         old.write_text("port: 4222\nauthorization { user: a, password: one, timeout: 1 }\n")
