@@ -26,6 +26,8 @@ namespace {
 // Level of the JetStream API that clients see in 2.15.2, also with JetStream off.
 constexpr int api_level = 5;
 
+constexpr int default_port = 4222;
+
 // Passwords that may wait to be checked: some seconds' worth at bcrypt's usual cost, and no client
 // waits longer than that.
 constexpr std::size_t most_slow_jobs = 64;
@@ -46,20 +48,40 @@ std::uint64_t random_seed() {
 }
 
 // Errors: std::invalid_argument.
-std::shared_ptr<const tls_context> tls_of(const options& opts, log_sink& log) {
-  if (!opts.tls) return nullptr;
+std::shared_ptr<const tls_context> tls_of(const std::optional<tls_options>& opts,
+                                          const std::string& name,
+                                          log_sink& log) {
+  if (!opts) return nullptr;
   std::vector<tls_problem> problems;
-  auto out = tls_context::make(*opts.tls, problems);
+  auto out = tls_context::make(*opts, problems);
   std::string wrong;
   for (const auto& each : problems) {
     if (each.is_warning) {
-      log.write(log_level::warn, "TLS: " + each.text);
+      log.write(log_level::warn, name + each.text);
     } else {
-      wrong.append(wrong.empty() ? "TLS: " : "; ").append(each.text);
+      wrong.append(wrong.empty() ? name : "; ").append(each.text);
     }
   }
   if (out == nullptr) throw std::invalid_argument(wrong);
   return out;
+}
+
+tls_contexts tls_of(const options& opts, log_sink& log) {
+  return {tls_of(opts.tls, "TLS: ", log), tls_of(opts.websocket.tls, "TLS of WebSocket: ", log)};
+}
+
+void check(const websocket_options& opts) {
+  if (opts.port == 0) return;
+  if (opts.port > 0xffff) throw std::invalid_argument("port of WebSocket must be at most 65535");
+  if (!opts.tls && !opts.no_tls) throw std::invalid_argument("WebSocket needs TLS, or no_tls");
+  for (const auto& each : opts.allowed_origins) {
+    if (!is_origin(each)) throw std::invalid_argument("\"" + each + "\" is no origin");
+  }
+  for (const auto& [name, value] : opts.headers) {
+    if (!is_websocket_header(name, value)) {
+      throw std::invalid_argument("\"" + name + "\" can't be a header of WebSocket");
+    }
+  }
 }
 
 void check(const options& opts) {
@@ -82,6 +104,7 @@ void check(const options& opts) {
     const auto wrong = check_mappings(mappings);
     if (!wrong.empty()) throw std::invalid_argument(wrong.front());
   };
+  check(opts.websocket);
   check_all(opts.access.mappings);
   for (const auto& each : opts.access.accounts) check_all(each.mappings);
 }
@@ -108,13 +131,14 @@ node::node(options settings,
   make_client = [](connection& c) { return std::make_unique<client_role>(c); };
 
   const auto key = random_bytes();
-  identity.server_id = protocol::make_server_nkey(key);
-  identity.server_name = opts.name.empty() ? identity.server_id : opts.name;
-  identity.version = compatible_version;
-  identity.go = "-";
-  identity.api_lvl = api_level;
-  identity.xkey = protocol::make_curve_nkey(random_bytes());
-  identity.nuncio_version = NUNCIO_VERSION;
+  auto& info = identity.info;
+  info.server_id = protocol::make_server_nkey(key);
+  info.server_name = opts.name.empty() ? info.server_id : opts.name;
+  info.version = compatible_version;
+  info.go = "-";
+  info.api_lvl = api_level;
+  info.xkey = protocol::make_curve_nkey(random_bytes());
+  info.nuncio_version = NUNCIO_VERSION;
   set_rules(std::make_shared<in_force>(opts, identity, all_accounts, tls_of(opts, log)));
 }
 
@@ -124,14 +148,14 @@ protocol::server_info node::info_for(const in_force& rules,
                                      std::uint64_t cid,
                                      const boost::asio::ip::tcp::endpoint& peer,
                                      connection_type type) {
-  auto out = rules.info;
+  auto out = type == connection_type::websocket ? rules.websocket_info : rules.info;
   // Nobody listens within a process.
   if (type == connection_type::in_process) {
     out.tls_required = out.tls_available = out.tls_verify = false;
   }
   out.client_id = cid;
   out.client_ip = ip_text(peer.address());
-  out.auth_required = rules.access.shows_auth_required();
+  out.auth_required = rules.shows_auth_required(type);
   return out;
 }
 
@@ -160,7 +184,12 @@ void node::last_one_left() noexcept {
 struct server::running {
   running(options settings, log_sink& log, boost::asio::io_context* loop)
       : shared(std::move(settings), log, random_seed(), loop),
-        accept(shared),
+        accept(shared,
+               {connection_type::standard, shared.opts.host,
+                shared.opts.port == 0 ? default_port : shared.opts.port}),
+        accept_websocket(
+            shared,
+            {connection_type::websocket, shared.opts.websocket.host, shared.opts.websocket.port}),
         system(shared),
         balance(shared) {
     const bool by_load = shared.opts.shards == 0 || shared.opts.shuffle_interval.count() > 0;
@@ -169,6 +198,7 @@ struct server::running {
 
   node shared;
   listener accept;
+  listener accept_websocket;
   internal_role system;
   balancing balance;
   bool started = false;
@@ -192,22 +222,27 @@ server::~server() {
 }
 
 void server::start() {
-  auto& [shared, accept, system, balance, started, is_lingering] = *running_;
-  accept.open();
-  shared.identity.port = accept.port();
+  auto& [shared, accept, accept_websocket, system, balance, started, is_lingering] = *running_;
+  if (shared.opts.listen) accept.open();
+  if (shared.opts.websocket.port != 0) accept_websocket.open();
+  shared.identity.info.port = accept.port();
+  shared.identity.websocket_port = accept_websocket.port();
   const auto configured = shared.rules();
-  shared.set_rules(std::make_shared<in_force>(configured->opts, shared.identity,
-                                              shared.all_accounts, configured->tls));
+  shared.set_rules(
+      std::make_shared<in_force>(configured->opts, shared.identity, shared.all_accounts,
+                                 tls_contexts{configured->tls, configured->websocket_tls}));
   system.subscribe();
   for (const auto& each : shared.shards) each->start();
   accept.start();
+  accept_websocket.start();
   started = true;
 }
 
 void server::stop() {
-  auto& [shared, accept, system, balance, started, is_lingering] = *running_;
+  auto& [shared, accept, accept_websocket, system, balance, started, is_lingering] = *running_;
   if (!std::exchange(started, false)) return;
   accept.close();
+  accept_websocket.close();
   balance.stop();
   shared.aside.stop();
   shared.handshakes.stop();
@@ -228,6 +263,7 @@ void server::linger(std::unique_ptr<running> it) {
 void server::enter_lame_duck(std::function<void()> done) {
   node& shared = running_->shared;
   running_->accept.close();
+  running_->accept_websocket.close();
   shared.when_left = std::move(done);
   shared.lame_duck.store(true, std::memory_order_seq_cst);
   if (shared.connections.load(std::memory_order_seq_cst) == 0) return shared.last_one_left();
@@ -269,11 +305,14 @@ std::unique_ptr<in_process_end> server::connect() {
 std::uint16_t server::port() const noexcept {
   return running_->accept.port();
 }
+std::uint16_t server::websocket_port() const noexcept {
+  return running_->accept_websocket.port();
+}
 const std::string& server::id() const noexcept {
-  return running_->shared.identity.server_id;
+  return running_->shared.identity.info.server_id;
 }
 const std::string& server::name() const noexcept {
-  return running_->shared.identity.server_name;
+  return running_->shared.identity.info.server_name;
 }
 
 stats server::statistics() const {

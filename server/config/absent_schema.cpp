@@ -218,27 +218,6 @@ const known_keys gateway_keys{
     {"gateways", form::list, &remote_gateway_keys},
 };
 
-const known_keys websocket_keys{
-    {"listen", form::listen},
-    {"host|net", form::text},
-    {"port", form::number},
-    {"advertise", form::text},
-    {"no_tls", form::boolean},
-    {"tls", form::map, &tls_keys},
-    {"same_origin", form::boolean},
-    {"allowed_origins|allowed_origin|allow_origins|allow_origin|origins|origin", form::texts},
-    {"handshake_timeout", form::duration},
-    {"compression|compress", form::boolean},
-    {"authorization|authentication", form::map, &credentials_keys},
-    {"jwt_cookie", form::text},
-    {"user_cookie", form::text},
-    {"pass_cookie", form::text},
-    {"token_cookie", form::text},
-    {"no_auth_user", form::text},
-    {"headers", form::map},
-    {"ping_interval", form::duration},
-};
-
 const known_keys mqtt_keys{
     {"listen", form::listen},
     {"host|net", form::text},
@@ -400,7 +379,6 @@ const block<settings>& absent_rows() {
   static const block<settings> rows{
       refused("ocsp", form::any, "Stapling of certificates' states"),
       refused("ocsp_cache", form::any, "Cache of certificates' states"),
-      refused("websocket|ws", form::map, "Clients by WebSocket", &websocket_keys),
       refused("proxy_protocol", form::boolean, "The PROXY protocol before clients"),
       refused("proxies", form::map, "Trusted proxies"),
       refused("cluster", form::map, "Routes to other nodes", &cluster_keys),

@@ -48,15 +48,39 @@ void check_access(const access_options& access, reading& to) {
   }
 }
 
-void check_tls(const tls_options& tls, reading& to) {
+void check_tls(const tls_options& tls, std::string_view block, reading& to) {
   for (const auto& each : check(tls)) {
     const auto named = to.files.find(each.file);
-    const auto at = named == to.files.end() ? place_of(to, "tls") : named->second;
+    const auto at = named == to.files.end() ? place_of(to, block) : named->second;
+    const auto text = fmt::format("{}tls: {}", block == "tls" ? "" : "websocket: ", each.text);
     if (each.is_warning) {
-      to.warn(at, "tls: " + each.text);
+      to.warn(at, text);
     } else {
-      to.error(at, "tls: " + each.text);
+      to.error(at, text);
     }
+  }
+}
+
+void check_websocket(const options& node, reading& to) {
+  const auto& own = node.websocket;
+  if (own.port == 0) return;
+  const auto at = place_of(to, "websocket");
+  if (own.tls) {
+    check_tls(*own.tls, "websocket", to);
+  } else if (!own.no_tls) {
+    to.error(at, "websocket: found neither tls nor no_tls, expected one of both");
+  }
+  const auto& users = node.access.users;
+  if (!users.empty() && (!own.user.empty() || !own.token.empty())) {
+    to.error(at, fmt::format("websocket: found {} of its own beside users, expected one of both",
+                             own.user.empty() ? "a token" : "a user"));
+  }
+  const auto is_it = [&](const auto& user) {
+    return own.no_auth_user == (user.nkey.empty() ? user.name : user.nkey);
+  };
+  if (!own.no_auth_user.empty() && std::none_of(users.begin(), users.end(), is_it)) {
+    to.error(at, fmt::format("websocket: found no_auth_user \"{}\", expected one of the users",
+                             own.no_auth_user));
   }
 }
 
@@ -73,7 +97,8 @@ void check_all(const settings& all, reading& to) {
              "found lame_duck_grace_period that is not below lame_duck_duration");
   }
   check_access(node.access, to);
-  if (node.tls) check_tls(*node.tls, to);
+  if (node.tls) check_tls(*node.tls, "tls", to);
+  check_websocket(node, to);
 }
 
 }  // namespace

@@ -32,6 +32,14 @@ struct described {
   std::vector<described> inside;  ///< of a block
 };
 
+/// An option that isn't what it was.
+struct difference {
+  std::string name;  ///< `block.option` of one within a block
+  change when = change::restart;
+  std::string before;  ///< empty if nobody shall see it, or it is too long to show
+  std::string after;
+};
+
 /// One option of a block of options, which is read into a Block.
 template <class Block>
 struct option {
@@ -45,6 +53,8 @@ struct option {
   std::function<std::string(const Block&)> show;            ///< null: nobody shall see it
   std::function<bool(const Block&, const Block&)> same;     ///< null: another option says it
   std::function<std::vector<described>()> inside;           ///< null: no block
+  /// Of a block whose options are compared one by one; null: `same` says all.
+  std::function<std::vector<difference>(const Block&, const Block&)> compare_inside;
 };
 
 template <class Block>
@@ -155,6 +165,27 @@ std::vector<described> describe(const block<Block>& rows) {
   return out;
 }
 
+/// What has changed, in the order of the rows.
+template <class Block>
+std::vector<difference> compare_block(const block<Block>& rows,
+                                      const Block& before,
+                                      const Block& after) {
+  std::vector<difference> out;
+  for (const auto& each : rows) {
+    const std::string name(each.names.front());
+    if (each.compare_inside) {
+      for (auto& found : each.compare_inside(before, after)) {
+        found.name.insert(0, name + ".");
+        out.push_back(std::move(found));
+      }
+    }
+    if (!each.same || each.same(before, after)) continue;
+    out.push_back({name, each.when, each.show ? each.show(before) : std::string(),
+                   each.show ? each.show(after) : std::string()});
+  }
+  return out;
+}
+
 /// A block within a block.
 template <class Outer, class Inner>
 option<Outer> nested_row(std::string_view names,
@@ -190,6 +221,11 @@ void append_within(block<Outer>& to, Inner Outer::* member, const block<Inner>& 
     }
     if (each.show) {
       out.show = [member, show = each.show](const Outer& from) { return show(from.*member); };
+    }
+    if (each.compare_inside) {
+      out.compare_inside = [member, compare = each.compare_inside](const Outer& a, const Outer& b) {
+        return compare(a.*member, b.*member);
+      };
     }
     if (each.same) {
       out.same = [member, same = each.same](const Outer& a, const Outer& b) {

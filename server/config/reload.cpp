@@ -5,21 +5,11 @@
 namespace nuncio::server::config {
 
 std::vector<difference> compare(const settings& before, const settings& after) {
-  std::vector<difference> out;
-  for (const auto& option : all_options()) {
-    if (!option.same || option.same(before, after)) continue;
-    difference found{option.names.front(), option.when, {}, {}};
-    if (option.show) {
-      found.before = option.show(before);
-      found.after = option.show(after);
-    }
-    out.push_back(std::move(found));
-  }
-  return out;
+  return compare_block(all_options(), before, after);
 }
 
 std::string to_string(const difference& what) {
-  std::string out(what.name);
+  std::string out = what.name;
   if (what.before.empty() && what.after.empty()) return out;
   const auto shown = [](const std::string& text) { return text.empty() ? "nothing" : text; };
   return out.append(": ").append(shown(what.before)).append(" is now ").append(shown(what.after));

@@ -9,14 +9,6 @@
 
 namespace nuncio::server::config {
 
-/// An option that isn't what it was.
-struct difference {
-  std::string_view name;
-  change when = change::restart;
-  std::string before;  ///< empty if nobody shall see it, or it is too long to show
-  std::string after;
-};
-
 /// What has changed, in the order of the reference.
 [[nodiscard]] std::vector<difference> compare(const settings& before, const settings& after);
 

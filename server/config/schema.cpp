@@ -1,66 +1,14 @@
 #include "schema.hpp"
 
+#include "address_type.hpp"
 #include "types.hpp"
 
-#include <charconv>
-#include <optional>
 #include <utility>
 
 namespace nuncio::server::config {
 namespace {
 
 using enum change;
-
-constexpr int free_port = -1;
-constexpr int highest_port = 65535;
-constexpr std::string_view a_listen =
-    "a port, or \"host:port\"; with quotes and brackets for IPv6, as in \"[::1]:4222\"";
-
-integer_type port_number() {
-  return {"port", "a port from 1 to 65535, or -1 for any free one", free_port, highest_port};
-}
-
-struct address {
-  std::optional<std::string> host;
-  int port = 0;
-};
-
-std::optional<address> to_address(const value& found) {
-  address out;
-  std::string_view text = found.text;
-  if (found.what == kind::text) {
-    const auto colon = text.rfind(':');
-    if (colon == std::string_view::npos) return std::nullopt;
-    auto host = text.substr(0, colon);
-    text.remove_prefix(colon + 1);
-    if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
-      host = host.substr(1, host.size() - 2);
-    } else if (host.find(':') != std::string_view::npos) {
-      return std::nullopt;  // IPv6 without brackets: which colon is the port's?
-    }
-    out.host = host;
-  } else if (found.what != kind::integer) {
-    return std::nullopt;
-  }
-  const auto [at, failed] = std::from_chars(text.data(), text.data() + text.size(), out.port);
-  if (failed != std::errc{} || at != text.data() + text.size()) return std::nullopt;
-  if (out.port < free_port || out.port > highest_port) return std::nullopt;
-  return out;
-}
-
-void read_listen(const value& found, options& into, reading& to) {
-  const auto got = to_address(found);
-  if (!got) return to.expected(found, a_listen);
-  into.host = got->host.value_or(into.host);
-  into.port = got->port;
-}
-
-text_type host_name() {
-  text_type out;
-  out.expected = "a host name or address";
-  out.may_have_blanks = false;
-  return out;
-}
 
 text_type server_name() {
   text_type out;
@@ -109,7 +57,7 @@ const block<options>& node_rows() {
     };
     block<options> out{
         custom_row<options>("listen", "host:port", restart, "Address and port to listen on",
-                            read_listen),
+                            read_listen<options>),
         row("host|net|addr", &options::host, host_name(), restart,
             "Address to listen on; the default takes IPv4 and IPv6"),
         row("port", &options::port, port_number(), restart,
@@ -159,6 +107,7 @@ const block<options>& node_rows() {
     };
     append_within(out, &options::access, access_rows());
     out.push_back(tls_row());
+    out.push_back(websocket_row());
     out.push_back(row("allow_non_tls", &options::allow_non_tls, boolean_type(), restart,
                       "TLS is for those who want it"));
     return out;

@@ -3,6 +3,8 @@
 #include "option.hpp"
 #include "settings.hpp"
 
+#include <optional>
+
 namespace nuncio::server::config {
 
 /// All that a configuration file may say at its top level, and within.
@@ -14,6 +16,11 @@ namespace nuncio::server::config {
 [[nodiscard]] const block<access_options>& access_rows();
 /// `tls`, for clients.
 [[nodiscard]] option<options> tls_row();
+/// A block of TLS, of whomever it is.
+[[nodiscard]] const block<tls_options>& tls_rows();
+void read_tls(const value& found, std::optional<tls_options>& into, reading& to);
+/// `websocket`.
+[[nodiscard]] option<options> websocket_row();
 /// What nats-server has and this server has not: known, checked for its form, refused or warned of.
 [[nodiscard]] const block<settings>& absent_rows();
 

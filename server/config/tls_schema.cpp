@@ -112,6 +112,8 @@ option<tls_options> absent(std::string_view names, std::string_view help) {
                                  });
 }
 
+}  // namespace
+
 const block<tls_options>& tls_rows() {
   static const block<tls_options> rows = [] {
     auto certificates = custom_row<tls_options>(
@@ -177,15 +179,16 @@ const block<tls_options>& tls_rows() {
   return rows;
 }
 
-}  // namespace
+void read_tls(const value& found, std::optional<tls_options>& into, reading& to) {
+  auto& tls = into.emplace();
+  read_block(found, tls, tls_rows(), to);
+  if (tls.timeout.count() == 0) tls.timeout = tls_options().timeout;
+}
 
 option<options> tls_row() {
-  auto out = custom_row<options>("tls", "map", live, "TLS for clients",
-                                 [](const value& found, options& into, reading& to) {
-                                   read_block(found, into.tls.emplace(), tls_rows(), to);
-                                   auto& time = into.tls->timeout;
-                                   if (time.count() == 0) time = tls_options().timeout;
-                                 });
+  auto out = custom_row<options>(
+      "tls", "map", live, "TLS for clients",
+      [](const value& found, options& into, reading& to) { read_tls(found, into.tls, to); });
   out.inside = [] { return describe(tls_rows()); };
   out.same = [](const options& a, const options& b) { return a.tls == b.tls; };
   return out;

@@ -21,6 +21,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -143,8 +144,18 @@ int run(const daemon_room::flags& line, config::loaded from, const char* program
       return 1;
     }
     daemon_room::write_pid_file(options.pid_file);
-    const daemon_room::ports_file ports(options.ports_file_dir, program, options.node.host,
-                                        node.port());
+    const auto& websocket = options.node.websocket;
+    const std::string scheme = websocket.tls ? "wss" : "ws";
+    std::vector<daemon_room::listened> listened{{"nats", "nats", options.node.host, node.port()}};
+    if (websocket.port != 0) {
+      listened.push_back({"websocket", scheme, websocket.host, node.websocket_port()});
+      log.write(log_level::info, "Listening for websocket clients on " + scheme + "://" +
+                                     shown_address(websocket.host, node.websocket_port()));
+      if (!websocket.tls) {
+        log.write(log_level::warn, "Websocket not configured with TLS. DO NOT USE IN PRODUCTION!");
+      }
+    }
+    const daemon_room::ports_file ports(options.ports_file_dir, program, listened);
     log.write(log_level::info, "Listening for client connections on " +
                                    shown_address(options.node.host, node.port()));
     log.write(log_level::info, "Server is ready");

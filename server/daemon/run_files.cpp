@@ -45,6 +45,18 @@ std::vector<std::string> local_addresses() {
   return out;
 }
 
+std::string to_json(const listened& at) {
+  const bool any = at.host.empty() || at.host == "0.0.0.0" || at.host == "::";
+  std::string urls;
+  for (const auto& address : any ? local_addresses() : std::vector{at.host}) {
+    if (!urls.empty()) urls += ',';
+    const bool v6 = address.find(':') != std::string::npos;
+    urls += '"' + at.scheme + "://" + (v6 ? "[" + address + "]" : address) + ":" +
+            std::to_string(at.port) + '"';
+  }
+  return '"' + at.what + "\":[" + urls + ']';
+}
+
 }  // namespace
 
 void write_pid_file(const std::string& path) {
@@ -53,17 +65,11 @@ void write_pid_file(const std::string& path) {
 
 ports_file::ports_file(const std::string& directory,
                        const std::string& program,
-                       const std::string& host,
-                       std::uint16_t port) {
+                       const std::vector<listened>& ports) {
   if (directory.empty()) return;
-  const bool any = host.empty() || host == "0.0.0.0" || host == "::";
-  std::string text = R"({"nats":[)";
-  for (const auto& address : any ? local_addresses() : std::vector{host}) {
-    if (text.back() != '[') text += ',';
-    const bool v6 = address.find(':') != std::string::npos;
-    text += "\"nats://" + (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port) + "\"";
-  }
-  text += "]}";
+  std::string text;
+  for (const auto& each : ports) text += (text.empty() ? "{" : ",") + to_json(each);
+  text += '}';
   const auto base = std::filesystem::path(program).filename().string();
   path_ = directory + "/" + base + "_" + std::to_string(::getpid()) + ".ports";
   write_file(path_, text, 0640);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 /// Files that tell other programs about a running server.
 /// Source: nats-server 2.15.2, server/server.go, logPid and logPorts.
@@ -11,6 +12,14 @@ namespace nuncio::server::daemon {
 /// Errors: std::system_error naming the file.
 void write_pid_file(const std::string& path);
 
+/// A port that is listened on.
+struct listened {
+  std::string what;    ///< as the file calls it: `nats`, `websocket`
+  std::string scheme;  ///< of its URLs
+  std::string host;
+  std::uint16_t port = 0;
+};
+
 /// `<name of the program>_<pid>.ports` in a directory: who listens where, as JSON. Removed again by
 /// the destructor.
 class ports_file {
@@ -18,8 +27,7 @@ class ports_file {
   /// Errors: std::system_error naming the file. An empty directory means no file.
   ports_file(const std::string& directory,
              const std::string& program,
-             const std::string& host,
-             std::uint16_t port);
+             const std::vector<listened>& ports);
   ports_file(const ports_file&) = delete;
   ports_file& operator=(const ports_file&) = delete;
   ~ports_file();

@@ -12,6 +12,8 @@ std::string_view to_string(close_reason reason) noexcept {
       return "Client Closed";
     case close_reason::protocol_error:
       return "Protocol Violation";
+    case close_reason::max_payload:
+      return "Maximum Message Payload Exceeded";
     case close_reason::authorization:
       return "Authentication Failure";
     case close_reason::limits:
@@ -77,6 +79,9 @@ protocol::flow connection::fail(protocol::errc code) {
       break;
     case errc::peer_error:
       end(close_reason::client_closed);
+      break;
+    case errc::max_payload:
+      end(close_reason::max_payload);
       break;
     default:
       end(close_reason::protocol_error);

@@ -71,6 +71,7 @@ class connection final : public receiver, private stream_events {
   [[nodiscard]] std::unique_ptr<certificate_names> peer_names() const {
     return stream_->peer_names();
   }
+  [[nodiscard]] const stream& bytes() const noexcept { return *stream_; }
   [[nodiscard]] role& meaning() const noexcept { return *role_; }
   [[nodiscard]] bool is_ending() const noexcept { return reason_.has_value(); }
 
@@ -79,6 +80,8 @@ class connection final : public receiver, private stream_events {
  private:
   friend class shard;
   friend class tls_opening;
+  friend class waiting_opening;
+  friend class websocket_opening;
 
   void on_readable(bool aborted) override;
   void on_writable(bool aborted) override;
@@ -88,7 +91,8 @@ class connection final : public receiver, private stream_events {
   std::atomic<shard*> home_;  // null while it moves
   std::unique_ptr<role> role_;
   std::unique_ptr<stream> stream_;
-  std::unique_ptr<opening> opening_;  // null once the role gets input
+  const websocket_framing* framing_ = nullptr;  // the stream's; any shard may look
+  std::unique_ptr<opening> opening_;            // null once the role gets input
   outlet* own_outlet_ = nullptr;
   struct timer_link : wheel_timer {
     explicit timer_link(connection& c) noexcept : of(&c) {}
@@ -101,7 +105,8 @@ class connection final : public receiver, private stream_events {
   std::uint8_t move_to_ = stays;  // a shard's index
   std::uint8_t waits_ = 0;        // pending waits of the stream, which must end before we do
   bool suspended_ = false;
-  bool over_ = false;            // off the shard's books
+  bool over_ = false;  // off the shard's books
+  bool said_farewell_ = false;
   bool in_blocked_ = false;      // in the shard's list of those whose queue is checked each tick
   std::uint16_t paused_ms_ = 0;  // in the second that began at pause_second_
   std::uint32_t pause_second_ = 0;

@@ -40,16 +40,40 @@ protocol::server_info complete(protocol::server_info identity, const options& op
   return identity;
 }
 
+// Over HTTP the choice of TLS was made before.
+protocol::server_info complete_websocket(protocol::server_info info,
+                                         const options& opts,
+                                         std::uint16_t port) {
+  const auto& tls = opts.websocket.tls;
+  info.host = opts.websocket.host;
+  info.port = port;
+  info.tls_required = info.tls_available = tls.has_value();
+  info.tls_verify = tls && (tls->verify || tls->verify_and_map);
+  return info;
+}
+
+// Null if they are those of all.
+std::unique_ptr<const authenticator> websocket_access(const options& opts) {
+  const auto& own = opts.websocket;
+  if (own.user.empty() && own.token.empty() && own.no_auth_user.empty()) return nullptr;
+  auto out = opts.access;
+  out.user = own.user;
+  out.password = own.password;
+  out.token = own.token;
+  out.no_auth_user = own.no_auth_user;
+  return std::make_unique<authenticator>(out);
+}
+
 }  // namespace
 
-in_force::in_force(options settings,
-                   protocol::server_info identity,
-                   accounts& registry,
-                   std::shared_ptr<const tls_context> with)
+in_force::in_force(options settings, identity_info identity, accounts& registry, tls_contexts with)
     : opts(std::move(settings)),
-      info(complete(std::move(identity), opts)),
+      info(complete(std::move(identity.info), opts)),
+      websocket_info(complete_websocket(info, opts, identity.websocket_port)),
       access(opts.access),
-      tls(std::move(with)) {
+      tls(std::move(with.standard)),
+      websocket_tls(std::move(with.websocket)),
+      websocket_access_(websocket_access(opts)) {
   const auto add = [&](std::string_view name) -> account& {
     account& found = registry.make(name);
     accounts_.emplace(found.name, &found);
@@ -85,10 +109,29 @@ account& in_force::account_of(const principal& who) const {
   return *accounts_.at(who.account);
 }
 
-std::chrono::milliseconds in_force::login_timeout() const noexcept {
-  const auto set = opts.access.timeout;
-  if (set.count() > 0) return set;
-  return opts.tls ? opts.tls->timeout + after_tls : default_login_timeout;
+const authenticator& in_force::access_of(connection_type by) const noexcept {
+  const bool has_own = by == connection_type::websocket && websocket_access_ != nullptr;
+  return has_own ? *websocket_access_ : access;
+}
+
+bool in_force::shows_auth_required(connection_type by) const noexcept {
+  return &access_of(by) != &access || access.shows_auth_required();
+}
+
+const tls_options& in_force::tls_options_of(connection_type by) const {
+  return by == connection_type::websocket ? opts.websocket.tls.value() : opts.tls.value();
+}
+
+const std::shared_ptr<const tls_context>& in_force::tls_of(connection_type by) const noexcept {
+  return by == connection_type::websocket ? websocket_tls : tls;
+}
+
+std::chrono::milliseconds in_force::login_timeout(connection_type by) const noexcept {
+  const bool is_websocket = by == connection_type::websocket;
+  if (is_websocket && opts.websocket.auth_timeout.count() > 0) return opts.websocket.auth_timeout;
+  if (opts.access.timeout.count() > 0) return opts.access.timeout;
+  const auto& with = is_websocket ? opts.websocket.tls : opts.tls;
+  return with ? with->timeout + after_tls : default_login_timeout;
 }
 
 }  // namespace nuncio::server

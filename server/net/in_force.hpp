@@ -18,6 +18,18 @@
 
 namespace nuncio::server {
 
+/// What doesn't follow from the options.
+struct identity_info {
+  protocol::server_info info;  ///< id, version, port
+  std::uint16_t websocket_port = 0;
+};
+
+/// Null where there is none.
+struct tls_contexts {
+  std::shared_ptr<const tls_context> standard;
+  std::shared_ptr<const tls_context> websocket;
+};
+
 /// What the options make of a server, ready to be used. Immutable: who changes the options makes
 /// another one, and each shard goes over to it when it is told.
 ///
@@ -26,23 +38,32 @@ namespace nuncio::server {
 /// all shards have gone over.
 class in_force {
  public:
-  /// `identity` is what doesn't follow from the options: id, version, port. Accounts that the
-  /// options name are made, and given their limits and mappings. `with` is made of the options too.
-  in_force(options settings,
-           protocol::server_info identity,
-           accounts& registry,
-           std::shared_ptr<const tls_context> with);
+  /// Accounts that the options name are made, and given their limits and mappings. `with` is made
+  /// of the options too.
+  in_force(options settings, identity_info identity, accounts& registry, tls_contexts with);
 
   const options opts;
   const protocol::server_info info;  ///< as told to clients, but for what differs by connection
+  const protocol::server_info websocket_info;  ///< to those who come by WebSocket
   const authenticator access;
-  const std::shared_ptr<const tls_context> tls;  ///< null: there is none
+  const std::shared_ptr<const tls_context> tls;            ///< null: there is none
+  const std::shared_ptr<const tls_context> websocket_tls;  ///< null: there is none
 
   [[nodiscard]] account& account_of(const principal& who) const;
-  /// How long a client may take until its CONNECT.
-  [[nodiscard]] std::chrono::milliseconds login_timeout() const noexcept;
+
+  // Of those who come in like this.
+
+  [[nodiscard]] const authenticator& access_of(connection_type by) const noexcept;
+  /// What INFO says. Source: nats-server 2.15.2, server/websocket.go, createWSClient.
+  [[nodiscard]] bool shows_auth_required(connection_type by) const noexcept;
+  /// Pre: there is TLS for them.
+  [[nodiscard]] const tls_options& tls_options_of(connection_type by) const;
+  [[nodiscard]] const std::shared_ptr<const tls_context>& tls_of(connection_type by) const noexcept;
+  /// How long one may take until its CONNECT.
+  [[nodiscard]] std::chrono::milliseconds login_timeout(connection_type by) const noexcept;
 
  private:
+  std::unique_ptr<const authenticator> websocket_access_;  // null: as all
   boost::unordered_flat_map<std::string_view, account*> accounts_;
   std::vector<std::unique_ptr<mappings>> mappings_;
 };

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <future>
 #include <system_error>
+#include <utility>
 
 namespace nuncio::server {
 namespace {
@@ -22,7 +23,6 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-constexpr int default_port = 4222;
 constexpr int backlog = 1024;
 // Connections taken in a row before the other handlers of the shard get their turn.
 constexpr int accepts_at_once = 64;
@@ -53,17 +53,17 @@ std::vector<tcp::endpoint> endpoints_of(const std::string& host, std::uint16_t p
 
 }  // namespace
 
-listener::listener(node& owner)
-    : node_(owner), io_(owner.shards.front()->io()), acceptor_(io_), retry_(io_) {}
+listener::listener(node& owner, entrance at)
+    : node_(owner),
+      at_(std::move(at)),
+      io_(owner.shards.front()->io()),
+      acceptor_(io_),
+      retry_(io_) {}
 
 void listener::open() {
-  if (!node_.opts.listen) return;
-  const int wanted = node_.opts.port;
-  const auto port = static_cast<std::uint16_t>(wanted < 0    ? 0
-                                               : wanted == 0 ? default_port
-                                                             : wanted);
+  const auto port = static_cast<std::uint16_t>(std::max(at_.port, 0));
   boost::system::error_code failure;
-  for (const auto& endpoint : endpoints_of(node_.opts.host, port)) {
+  for (const auto& endpoint : endpoints_of(at_.host, port)) {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     acceptor_.open(endpoint.protocol(), failure);
@@ -78,7 +78,7 @@ void listener::open() {
     port_ = acceptor_.local_endpoint().port();
     return;
   }
-  throw std::system_error(failure, node_.opts.host + ":" + std::to_string(port));
+  throw std::system_error(failure, at_.host + ":" + std::to_string(port));
 }
 
 void listener::start() {
@@ -144,7 +144,7 @@ bool listener::accept_one() {
     return true;
   }
   node_.connections.fetch_add(1, std::memory_order_relaxed);
-  choose().adopt(descriptor, peer);
+  choose().adopt(descriptor, peer, at_.by);
   return true;
 }
 
@@ -206,7 +206,8 @@ std::string listener::refusal(const tcp::endpoint& peer, connection_type type) c
 }
 
 void listener::refuse(int descriptor, const tcp::endpoint& peer) const {
-  const std::string text = refusal(peer, connection_type::standard);
+  // Before the upgrade there is no way to say why.
+  const std::string text = at_.by == connection_type::standard ? refusal(peer, at_.by) : "";
   [[maybe_unused]] const auto sent = ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL);
   ::shutdown(descriptor, SHUT_WR);
   ::close(descriptor);

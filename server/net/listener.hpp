@@ -16,10 +16,17 @@
 
 namespace nuncio::server {
 
+/// Where clients come in.
+struct entrance {
+  connection_type by = connection_type::standard;
+  std::string host;
+  int port = 0;  ///< negative: any free one
+};
+
 /// Accepts connections and chooses their shard. Runs on the first shard's thread.
 class listener {
  public:
-  explicit listener(node& owner);
+  listener(node& owner, entrance at);
 
   /// Before the shards run. Errors: std::system_error if the address can't be listened on.
   void open();
@@ -45,6 +52,7 @@ class listener {
   void refuse(int descriptor, const boost::asio::ip::tcp::endpoint& peer) const;
 
   node& node_;
+  const entrance at_;
   boost::asio::io_context& io_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer retry_;

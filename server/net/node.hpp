@@ -46,7 +46,7 @@ struct node {
   log_sink& log;
   /// Of the user's, on which the only shard runs; null: shards have their own.
   boost::asio::io_context* const loop;
-  protocol::server_info identity;  ///< what doesn't follow from the options
+  identity_info identity;
 
   sublist index;
   accounts all_accounts;
@@ -59,6 +59,7 @@ struct node {
   auxiliary aside;
   auxiliary handshakes;  ///< their steps
   rate_counter handshake_rate;
+  rate_counter websocket_handshake_rate;
   std::unique_ptr<epochs> all_epochs;
   std::vector<std::unique_ptr<shard>> shards;
   /// Gives a new connection its meaning.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <nuncio/server/access.hpp>
+
 #include <memory>
 
 namespace nuncio::server {
@@ -27,7 +29,9 @@ class opening {
   virtual void stop() = 0;
 };
 
-/// TLS for a client, as the options in force say. Pre: they do.
-[[nodiscard]] std::unique_ptr<opening> make_tls_opening(connection& of);
+/// TLS for a client that comes in by TCP or WebSocket, as the options in force say. Pre: they do.
+[[nodiscard]] std::unique_ptr<opening> make_tls_opening(connection& of, connection_type by);
+/// The upgrade to WebSocket, whether over TLS or not.
+[[nodiscard]] std::unique_ptr<opening> make_websocket_opening(connection& of);
 
 }  // namespace nuncio::server

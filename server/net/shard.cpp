@@ -165,23 +165,26 @@ std::uint64_t shard::unsubscribe(account& who, subscription* sub) {
   return epoch_.seal();
 }
 
-void shard::adopt(int descriptor, boost::asio::ip::tcp::endpoint peer) {
-  post([this, descriptor, peer = std::move(peer)] {
+void shard::adopt(int descriptor, boost::asio::ip::tcp::endpoint peer, connection_type by) {
+  post([this, descriptor, peer = std::move(peer), by] {
     tcp_stream::socket socket(io_);
     boost::system::error_code failure;
     socket.assign(boost::asio::ip::tcp::v6(), descriptor, failure);
     if (failure) ::close(descriptor);
-    open(failure ? nullptr : std::make_unique<tcp_stream>(std::move(socket)), peer);
+    open(failure ? nullptr : std::make_unique<tcp_stream>(std::move(socket)), peer, by);
   });
 }
 
 void shard::adopt(std::unique_ptr<stream> bytes, boost::asio::ip::tcp::endpoint peer) {
   post([this, bytes = std::move(bytes), peer = std::move(peer)]() mutable {
-    open(std::move(bytes), peer);
+    const auto by = bytes->type();
+    open(std::move(bytes), peer, by);
   });
 }
 
-void shard::open(std::unique_ptr<stream> bytes, const boost::asio::ip::tcp::endpoint& peer) {
+void shard::open(std::unique_ptr<stream> bytes,
+                 const boost::asio::ip::tcp::endpoint& peer,
+                 connection_type by) {
   if (bytes == nullptr || stopping_) {
     if (node_.connections.fetch_sub(1, std::memory_order_acq_rel) == 1) node_.last_one_left();
     return;
@@ -192,18 +195,25 @@ void shard::open(std::unique_ptr<stream> bytes, const boost::asio::ip::tcp::endp
   enroll(c);
   shard_counters::add(counters_.connections, 1);
   c.role_ = node_.make_client(c);
-  if (rules_->tls != nullptr && c.stream_->descriptor() >= 0) {
-    c.opening_ = make_tls_opening(c);
-    c.opening_->begin();
-  } else {
-    c.role_->on_open();
-    if (!c.is_ending()) c.role_->on_ready();
-    if (!c.is_ending()) {
-      ++c.waits_;
-      c.stream_->wait_readable(c);
-    }
-  }
+  begin(c, by);
   arm_tick();
+}
+
+// What comes before the role's input, if anything does.
+void shard::begin(connection& c, connection_type by) {
+  const bool is_websocket = by == connection_type::websocket;
+  const auto& tls = is_websocket ? rules_->websocket_tls : rules_->tls;
+  if (tls != nullptr && c.stream_->descriptor() >= 0) {
+    c.opening_ = make_tls_opening(c, by);
+  } else if (is_websocket) {
+    c.opening_ = make_websocket_opening(c);
+  }
+  if (c.opening_ != nullptr) return c.opening_->begin();
+  c.role_->on_open();
+  if (!c.is_ending()) c.role_->on_ready();
+  if (c.is_ending()) return;
+  ++c.waits_;
+  c.stream_->wait_readable(c);
 }
 
 // One handshake is over, and another one's turn has come.
@@ -233,6 +243,7 @@ void shard::end_all() {
   while (!ending_.empty()) {
     for (connection* const c : std::exchange(ending_, {})) {
       if (c->over_) continue;
+      say_farewell(*c);
       bool wait = false;
       {
         const std::scoped_lock held(c->queue.lock);
@@ -243,6 +254,13 @@ void shard::end_all() {
       if (!wait) finish(*c);
     }
   }
+}
+
+// Once, behind all that was sent.
+void shard::say_farewell(connection& c) {
+  if (c.framing_ == nullptr || std::exchange(c.said_farewell_, true)) return;
+  // Only what end() has given a reason is ended.
+  send_as_is(c, c.stream_->farewell(*c.reason_));  // NOLINT(bugprone-unchecked-optional-access)
 }
 
 void shard::enroll(connection& c) {
@@ -298,6 +316,19 @@ void shard::set_timer(connection& c, milliseconds delay) {
   wheel_.schedule(c.timer_, static_cast<std::uint64_t>(delay / tick_));
 }
 
+void shard::note_rarely(const connection& about,
+                        rate_limited& notice,
+                        log_level level,
+                        std::string_view what,
+                        std::string_view detail) {
+  std::uint64_t skipped = 0;
+  if (!notice.allow(now_, skipped)) return;
+  std::string line = about.role_->describe();
+  line.append(" - ").append(what).append(detail);
+  if (skipped != 0) line += " (" + std::to_string(skipped) + " more such lines left out)";
+  node_.log.write(level, line);
+}
+
 void shard::arm_tick() {
   if (ticking_ || (connections_.empty() && foreign_outlets_.empty() && pool_.empty())) return;
   ticking_ = true;
@@ -318,6 +349,7 @@ void shard::on_tick() {
   forget_stale();
   input_.trim();
   pool_.trim();
+  frames_.trim();
   const bool spread = index_ != 0 && !connections_.empty();
   if (node_.wake_balancing && (spread || load_.saturated(now_))) node_.wake_balancing();
   end_batch();

@@ -11,6 +11,7 @@
 #include "rendered_tails.hpp"
 #include "staging.hpp"
 #include "tcp_stream.hpp"
+#include "websocket_framing.hpp"
 
 #include <nuncio/protocol/ops.hpp>
 
@@ -85,7 +86,7 @@ class shard {
   /// Any thread. Tells clients to go elsewhere and closes them one by one after the grace period.
   void enter_lame_duck();
   /// Any thread. Takes over a connected, non-blocking socket.
-  void adopt(int descriptor, boost::asio::ip::tcp::endpoint peer);
+  void adopt(int descriptor, boost::asio::ip::tcp::endpoint peer, connection_type by);
   /// Any thread. Takes over a stream that is open and whose waits complete on io().
   void adopt(std::unique_ptr<stream> bytes, boost::asio::ip::tcp::endpoint peer);
   /// Any thread. These connections, or all, go to another shard as soon as they can; one that ends,
@@ -156,11 +157,30 @@ class shard {
   void flush_own(connection& c);
   void begin_end(connection& c);
   void resume(connection& c);
+  /// A wait that `c` counts has ended; there is work if it is still of use.
+  template <class Work>
+  void end_wait(connection& c, Work work) {
+    --c.waits_;
+    enter();
+    if (c.over_) {
+      retire_when_idle(c);
+    } else if (!c.is_ending()) {
+      work();
+    }
+    end_batch();
+  }
   void set_timer(connection& c, std::chrono::milliseconds delay);
+  /// Logs what a peer can cause at will.
+  void note_rarely(const connection& about,
+                   rate_limited& notice,
+                   log_level level,
+                   std::string_view what,
+                   std::string_view detail);
 
  private:
   friend class connection;
   friend class tls_opening;
+  friend class websocket_opening;
   struct spent {
     connection* of;
     subscription* sub;
@@ -178,6 +198,7 @@ class shard {
   void serve(connection& c);
   bool take_input(connection& c, char* data, std::size_t size);
   void go_on_reading(connection& c, stream::status state);
+  void break_off(connection& c);
   void pause(connection& c);
 
   // Moving.
@@ -213,6 +234,12 @@ class shard {
   void give_back(outlet& o);
   void release_loose();
   void flush(outlet& o);
+  void send_as_is(connection& c, std::string_view bytes);
+  void send_or_queue(connection& c,
+                     const iovec* pieces,
+                     std::size_t count,
+                     std::size_t total,
+                     std::uint32_t messages);
   void send_staged(connection& c,
                    std::unique_lock<std::mutex>& held,
                    const iovec* pieces,
@@ -235,10 +262,14 @@ class shard {
   void settle_spent();
 
   // Beginning and ending.
-  void open(std::unique_ptr<stream> bytes, const boost::asio::ip::tcp::endpoint& peer);
+  void open(std::unique_ptr<stream> bytes,
+            const boost::asio::ip::tcp::endpoint& peer,
+            connection_type by);
+  void begin(connection& c, connection_type by);
   void next_handshake();
   void give_up(connection& c, close_reason reason);
   void end_all();
+  void say_farewell(connection& c);
   void enroll(connection& c);
   void strike_off(connection& c);
   void finish(connection& c);
@@ -291,6 +322,7 @@ class shard {
   rendered_tails rendered_;
 
   staging_pool pool_;
+  frame_writer frames_;
   boost::unordered_flat_map<std::uint64_t, outlet*> foreign_outlets_;
   std::vector<std::unique_ptr<outlet>> free_outlets_;
   std::vector<outlet*> dirty_;

@@ -28,6 +28,9 @@ void shard::serve(connection& c) {
   if (c.move_to_ != connection::stays && hand_over(c)) return;
   const auto in = input_.prepare(c.kept_);
   const auto got = c.stream_->read(in.free);
+  if (got.has_answer) [[unlikely]] {
+    send_as_is(c, c.stream_->take_answer());
+  }
   switch (got.state) {
     case stream::status::would_block:
       return go_on_reading(c, stream::status::drained);
@@ -35,11 +38,19 @@ void shard::serve(connection& c) {
       return c.end(close_reason::client_closed);
     case stream::status::failed:
       return c.end(close_reason::io_error);
+    case stream::status::violated:
+      return break_off(c);
     default:
       break;
   }
   c.read_ += static_cast<std::uint32_t>(got.size);
   if (take_input(c, in.begin, c.kept_.size + got.size)) go_on_reading(c, got.state);
+}
+
+void shard::break_off(connection& c) {
+  const auto [why, text] = c.stream_->violation();
+  note_rarely(c, node_.protocol_error_notice, log_level::error, "websocket error: ", text);
+  c.end(why);
 }
 
 // False if nothing more is to be read now.

@@ -159,33 +159,47 @@ void shard::flush(outlet& o) {
     return;
   }
   if (o.size != o.cut) o.pieces.push_back({o.data + o.cut, o.size - o.cut});
-  std::size_t total = 0;
-  for (const iovec& piece : o.pieces) total += piece.iov_len;
   const auto messages = std::exchange(o.messages, 0);
   o.size = o.cut = 0;
   o.lent = 0;
   o.carries_pong = false;
-  const iovec* const pieces = o.pieces.data();
-  const std::size_t count = o.pieces.size();
-
   if (o.to != nullptr) {
-    connection& c = *o.to;
-    auto& queue = c.queue;
-    std::unique_lock held(queue.lock);
-    if (!queue.closed && !queue.closing) {
-      queue.out_messages += messages;
-      queue.out_bytes += total;
-      const bool may_send =
-          queue.owner == this || (c.stream_->is_direct() && dirty_.size() <= most_foreign_sends);
-      if (!may_send || queue.sending || !queue.empty() ||
-          total > static_cast<std::uint64_t>(node_.opts.max_pending)) {
-        append(c, held, pieces, count, total);
-      } else {
-        send_staged(c, held, pieces, count, total);
-      }
+    std::span<const iovec> pieces(o.pieces);
+    if (o.to->framing_ != nullptr) [[unlikely]] {
+      pieces = frames_.write(*o.to->framing_, pieces);
     }
+    std::size_t total = 0;
+    for (const iovec& piece : pieces) total += piece.iov_len;
+    send_or_queue(*o.to, pieces.data(), pieces.size(), total, messages);
   }
   o.pieces.clear();
+}
+
+// Behind all that is staged for it.
+void shard::send_as_is(connection& c, std::string_view bytes) {
+  flush_own(c);
+  const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+  send_or_queue(c, &piece, 1, bytes.size(), 0);
+}
+
+void shard::send_or_queue(connection& c,
+                          const iovec* pieces,
+                          std::size_t count,
+                          std::size_t total,
+                          std::uint32_t messages) {
+  auto& queue = c.queue;
+  std::unique_lock held(queue.lock);
+  if (queue.closed || queue.closing) return;
+  queue.out_messages += messages;
+  queue.out_bytes += total;
+  const bool may_send =
+      queue.owner == this || (c.stream_->is_direct() && dirty_.size() <= most_foreign_sends);
+  if (!may_send || queue.sending || !queue.empty() ||
+      total > static_cast<std::uint64_t>(node_.opts.max_pending)) {
+    append(c, held, pieces, count, total);
+  } else {
+    send_staged(c, held, pieces, count, total);
+  }
 }
 
 // Sends right from the staging. Under the lock, which is free again afterwards.

@@ -3,6 +3,7 @@
 #include "auth/certificate_names.hpp"
 
 #include <nuncio/server/access.hpp>
+#include <nuncio/server/role.hpp>
 
 #include <boost/asio/io_context.hpp>
 
@@ -12,9 +13,14 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <system_error>
 
 namespace nuncio::server {
+
+struct websocket_cookies;
+struct websocket_framing;
 
 /// Who waits for a stream. The calls come from the thread of the shard that owns the stream, once
 /// for each wait; with `aborted` if the wait was cancelled.
@@ -44,10 +50,16 @@ class stream {
     would_block,  ///< nothing moved
     ended,        ///< the peer has closed its side
     failed,       ///< the stream is broken
+    violated,     ///< the peer breaks the rules of the stream: see violation()
   };
   struct result {
     std::size_t size = 0;
     status state = status::more;
+    bool has_answer = false;  ///< of read(): take_answer() is to be sent
+  };
+  struct complaint {
+    close_reason why = close_reason::protocol_error;
+    std::string_view text;  ///< what is wrong, for logs
   };
 
   stream() = default;
@@ -72,12 +84,27 @@ class stream {
   virtual void shutdown() = 0;
 
   [[nodiscard]] virtual bool is_direct() const noexcept = 0;
+
+  // Of streams that have a protocol of their own.
+
+  /// How bytes are put into frames before they are queued; null: they go as they are.
+  [[nodiscard]] virtual const websocket_framing* framing() const noexcept { return nullptr; }
+  /// What the stream says by itself, ready to be written.
+  [[nodiscard]] virtual std::string take_answer() { return {}; }
+  /// Its last word, likewise.
+  [[nodiscard]] virtual std::string farewell(close_reason) { return {}; }
+  [[nodiscard]] virtual complaint violation() const { return {}; }
+
   /// How its peer came in.
   [[nodiscard]] virtual connection_type type() const noexcept { return connection_type::standard; }
   /// Of a socket that TLS can go over; negative: there is none.
   [[nodiscard]] virtual int descriptor() const noexcept { return -1; }
   /// What the peer's certificate says of who it is; null: it has shown none.
   [[nodiscard]] virtual std::unique_ptr<certificate_names> peer_names() const { return nullptr; }
+  /// What its cookies say of who it is; null: nothing.
+  [[nodiscard]] virtual const websocket_cookies* cookies() const noexcept { return nullptr; }
+  /// The address that a proxy names as its; empty: none.
+  [[nodiscard]] virtual std::string_view forwarded_for() const noexcept { return {}; }
 };
 
 }  // namespace nuncio::server

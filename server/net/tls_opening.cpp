@@ -37,33 +37,17 @@ struct step_report {
 
 }  // namespace
 
-std::unique_ptr<opening> make_tls_opening(connection& of) {
-  return std::make_unique<tls_opening>(of);
+std::unique_ptr<opening> make_tls_opening(connection& of, connection_type by) {
+  return std::make_unique<tls_opening>(of, by);
 }
 
-tls_opening::tls_opening(connection& of)
-    : connection_(of),
-      home_(of.home()),
-      rules_(home_.rules_),
-      tls_(rules_->opts.tls.value()),
-      timer_(home_.io()) {}
+tls_opening::tls_opening(connection& of, connection_type by)
+    : waiting_opening(of), rules_(home_.rules_), by_(by), tls_(rules_->tls_options_of(by)) {}
 
 tls_opening::~tls_opening() = default;
 
-template <class Work>
-void tls_opening::after_wait(connection& c, Work work) {
-  shard& here = c.home();
-  --c.waits_;
-  here.enter();
-  if (c.over_) {
-    here.retire_when_idle(c);
-  } else if (!c.is_ending()) {
-    work();
-  }
-  here.end_batch();
-}
-
 void tls_opening::begin() {
+  if (by_ == connection_type::websocket) return await_handshake();
   switch (tls_.first) {
     case tls_options::first_word::info:
       greet();
@@ -96,7 +80,11 @@ void tls_opening::await_handshake() {
 
 void tls_opening::expect_handshake() {
   auto& node = home_.of();
-  if (!node.handshake_rate.allow(tls_.connection_rate_limit, home_.now())) {
+  const bool is_websocket = by_ == connection_type::websocket;
+  auto& rate = is_websocket ? node.websocket_handshake_rate : node.handshake_rate;
+  if (!rate.allow(tls_.connection_rate_limit, home_.now())) {
+    // Before HTTP there is no way to say why.
+    if (is_websocket) return connection_.end(close_reason::limits);
     connection_.fail(protocol::errc::throttled);
     return;
   }
@@ -105,7 +93,7 @@ void tls_opening::expect_handshake() {
 }
 
 void tls_opening::on_event() {
-  is_waiting_ = false;
+  note_event();
   switch (phase_) {
     case phase::silent:
     case phase::undecided:
@@ -142,7 +130,7 @@ void tls_opening::look_at_first_byte() {
 }
 
 void tls_opening::on_timer() {
-  if (home_.now() < timer_.expiry()) return;  // it has been set anew meanwhile
+  if (!is_late()) return;
   switch (phase_) {
     case phase::silent:
       greet();
@@ -174,7 +162,7 @@ void tls_opening::take_turn() {
 void tls_opening::on_turn() {
   has_turn_ = true;
   if (phase_ != phase::queued) return leave_turn();
-  session_ = std::make_unique<tls_session>(rules_->tls, connection_.stream_->descriptor());
+  session_ = std::make_unique<tls_session>(rules_->tls_of(by_), connection_.stream_->descriptor());
   do_step();
 }
 
@@ -190,7 +178,7 @@ void tls_opening::do_step() {
 
 // The session and this are there as long as the connection counts the wait.
 void tls_opening::on_report(tls_session::step how) {
-  after_wait(connection_, [this, how] { on_step(how); });
+  home_.end_wait(connection_, [this, how] { on_step(how); });
 }
 
 void tls_opening::on_step(tls_session::step how) {
@@ -205,9 +193,7 @@ void tls_opening::on_step(tls_session::step how) {
       return wait_readable();
     case tls_session::step::wants_write:
       phase_ = phase::shaking;
-      is_waiting_ = true;
-      ++connection_.waits_;
-      return connection_.stream_->wait_writable(connection_);
+      return wait_writable();
   }
 }
 
@@ -220,35 +206,26 @@ void tls_opening::go_encrypted() {
   }
   connection_.stream_ =
       std::make_unique<tls_stream>(std::move(connection_.stream_), std::move(session_));
-  hand_over();
+  go_on();
 }
 
 void tls_opening::go_plain() {
-  hand_over();
+  go_on();
 }
 
-// The connection is the role's. Nothing of this is to be touched afterwards.
-void tls_opening::hand_over() {
+// Nothing of this is to be touched afterwards.
+void tls_opening::go_on() {
   phase_ = phase::over;
   leave_turn();
-  const auto self = std::move(connection_.opening_);
-  auto& c = connection_;
-  greet();
-  if (!c.is_ending()) c.role_->on_ready();
-  // What has come is not told of again: read first, unless a wait is pending.
-  if (c.is_ending() || is_waiting_) return;
-  ++c.waits_;
-  boost::asio::post(home_.io(), [&c] { static_cast<stream_events&>(c).on_readable(false); });
+  if (by_ != connection_type::websocket) return hand_over(has_greeted_);
+  waiting_opening::stop();
+  const auto self = std::exchange(connection_.opening_, make_websocket_opening(connection_));
+  connection_.opening_->begin();
 }
 
 void tls_opening::fail(std::string_view why) {
-  auto& node = home_.of();
-  std::uint64_t skipped = 0;
-  if (node.handshake_notice.allow(home_.now(), skipped)) {
-    auto line = connection_.role_->describe() + " - TLS handshake error: " + std::string(why);
-    if (skipped != 0) line += " (" + std::to_string(skipped) + " more such lines left out)";
-    node.log.write(log_level::error, line);
-  }
+  home_.note_rarely(connection_, home_.of().handshake_notice, log_level::error,
+                    "TLS handshake error: ", why);
   connection_.end(close_reason::tls_handshake);
 }
 
@@ -260,24 +237,8 @@ void tls_opening::leave_turn() {
 
 void tls_opening::stop() {
   phase_ = phase::over;
-  timer_.cancel();
+  waiting_opening::stop();
   leave_turn();
-}
-
-void tls_opening::wait_readable() {
-  if (std::exchange(is_waiting_, true)) return;
-  ++connection_.waits_;
-  connection_.stream_->wait_readable(connection_);
-}
-
-void tls_opening::set_timer(std::chrono::milliseconds delay) {
-  timer_.expires_after(delay);
-  ++connection_.waits_;
-  timer_.async_wait([&c = connection_](const boost::system::error_code& failure) {
-    after_wait(c, [&c, &failure] {
-      if (!failure && c.opening_ != nullptr) c.opening_->on_timer();
-    });
-  });
 }
 
 }  // namespace nuncio::server

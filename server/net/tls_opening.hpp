@@ -1,20 +1,14 @@
 #pragma once
 
 #include "in_force.hpp"
-#include "opening.hpp"
 #include "tls_session.hpp"
+#include "waiting_opening.hpp"
 
-#include <boost/asio/steady_timer.hpp>
-
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string_view>
 
 namespace nuncio::server {
-
-class connection;
-class shard;
 
 /// The way of a connection to TLS, or past it.
 ///
@@ -22,9 +16,11 @@ class shard;
 /// (`working`), the shard leaves the session alone, and the connection counts it as a wait. How
 /// many handshakes a shard has under way is bounded; who comes late waits with its bytes in the
 /// kernel.
-class tls_opening final : public opening {
+///
+/// What comes by WebSocket begins with its handshake, and goes on with the upgrade.
+class tls_opening final : public waiting_opening {
  public:
-  explicit tls_opening(connection& of);
+  tls_opening(connection& of, connection_type by);
   ~tls_opening() override;
 
   void begin() override;
@@ -47,10 +43,6 @@ class tls_opening final : public opening {
     over,
   };
 
-  // A wait that the connection counts has ended; there is work if it is still of use.
-  template <class Work>
-  static void after_wait(connection& c, Work work);
-
   void greet();
   void await_client();
   void await_handshake();
@@ -61,21 +53,16 @@ class tls_opening final : public opening {
   void on_step(tls_session::step how);
   void go_encrypted();
   void go_plain();
-  void hand_over();
+  void go_on();
   void fail(std::string_view why);
   void leave_turn();
-  void wait_readable();
-  void set_timer(std::chrono::milliseconds delay);
 
-  connection& connection_;
-  shard& home_;
   const std::shared_ptr<const in_force> rules_;  // those that it began with
+  const connection_type by_;
   const tls_options& tls_;
   std::unique_ptr<tls_session> session_;
-  boost::asio::steady_timer timer_;
   phase phase_ = phase::silent;
   bool has_greeted_ = false;
-  bool is_waiting_ = false;  // for the socket
   bool has_turn_ = false;
 };
 

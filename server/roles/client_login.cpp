@@ -1,6 +1,7 @@
 #include "auth/password.hpp"
 #include "client_role.hpp"
 #include "net/shard.hpp"
+#include "net/websocket_upgrade.hpp"
 
 #include <nuncio/protocol/connect.hpp>
 
@@ -69,19 +70,28 @@ bool client_role::may_begin(char first) {
 }
 
 bool client_role::maps_certificates() const {
-  const auto& tls = opts().tls;
+  const bool is_websocket = connection_.type() == connection_type::websocket;
+  const auto& tls = is_websocket ? opts().websocket.tls : opts().tls;
   return tls && tls->verify_and_map;
 }
 
 // A certificate names only who says CONNECT.
 std::shared_ptr<const principal> client_role::without_connect() const {
-  return connection_.home().rules().access.without_connect(
-      {connection_.type(), {}, maps_certificates(), nullptr});
+  return access().without_connect({connection_.type(), {}, maps_certificates(), nullptr});
+}
+
+// What CONNECT leaves out.
+void client_role::add_cookies(protocol::connect_options& asked) const {
+  const auto* const brought = connection_.bytes().cookies();
+  if (brought == nullptr) return;
+  if (asked.user.empty()) asked.user = brought->user;
+  if (asked.pass.empty()) asked.pass = brought->password;
+  if (asked.auth_token.empty()) asked.auth_token = brought->token;
 }
 
 flow client_role::log_in(protocol::connect_options& asked) {
   const auto& home = connection_.home();
-  const auto& access = home.rules().access;
+  add_cookies(asked);
   const auto shown = credentials_of(asked);
   if (check_ != nullptr) {
     // CONNECT comes a second time, with the answer.
@@ -91,10 +101,10 @@ flow client_role::log_in(protocol::connect_options& asked) {
     if (done->is != password_check::state::right) return refuse(name_of(shown));
     return admit(std::move(done->who)) ? flow::go_on : flow::closed;
   }
-  const auto nonce = access.needs_nonce() ? home.of().nonce_of(connection_.id) : std::string();
+  const auto nonce = access().needs_nonce() ? home.of().nonce_of(connection_.id) : std::string();
   const bool maps = maps_certificates();
   const auto names = maps ? connection_.peer_names() : nullptr;
-  const auto found = access.decide(shown, {connection_.type(), nonce, maps, names.get()});
+  const auto found = access().decide(shown, {connection_.type(), nonce, maps, names.get()});
   if (maps && !shown.user.empty() && found.what == decision::kind::accepted) {
     note_rarely(home.of().login_notice, log_level::warn,
                 "its certificate says who it is, not CONNECT: ", name_of(shown));
@@ -209,10 +219,11 @@ bool client_role::still_welcome(const in_force& before) {
   // What was asked of the old authenticator doesn't count any more: CONNECT is looked at again.
   if (check_ != nullptr) check_->who = nullptr;
   if (who_ == nullptr) {
-    if (rules.access.auth_required()) return true;
+    if (access().auth_required()) return true;
     return admit(without_connect());
   }
-  auto now = rules.access.successor(*who_, before.access, connection_.type());
+  const auto type = connection_.type();
+  auto now = access().successor(*who_, before.access_of(type), type);
   if (now == nullptr) {
     connection_.fail(errc::authorization_violation);
     return false;

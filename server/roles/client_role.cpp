@@ -70,6 +70,16 @@ const options& client_role::opts() const noexcept {
   return connection_.home().rules().opts;
 }
 
+const authenticator& client_role::access() const noexcept {
+  return connection_.home().rules().access_of(connection_.type());
+}
+
+milliseconds client_role::ping_interval() const noexcept {
+  const auto own = opts().websocket.ping_interval;
+  const bool is_websocket = connection_.type() == connection_type::websocket;
+  return is_websocket && own.count() > 0 ? own : opts().ping_interval;
+}
+
 void client_role::on_open() {
   send_info(info_kind::greeting);
 }
@@ -77,16 +87,18 @@ void client_role::on_open() {
 void client_role::on_ready() {
   last_input_ = connection_.home().now();
   const auto& rules = connection_.home().rules();
-  if (rules.access.auth_required()) return connection_.set_timer(rules.login_timeout());
+  if (access().auth_required()) {
+    return connection_.set_timer(rules.login_timeout(connection_.type()));
+  }
   if (admit(without_connect())) {
-    connection_.set_timer(opts().ping_interval);
+    connection_.set_timer(ping_interval());
   }
 }
 
 void client_role::send_info(info_kind kind) {
   const auto& rules = connection_.home().rules();
   auto info = node::info_for(rules, connection_.id, connection_.peer(), connection_.type());
-  if (kind == info_kind::greeting && rules.access.needs_nonce()) {
+  if (kind == info_kind::greeting && access().needs_nonce()) {
     info.nonce = connection_.home().of().nonce_of(connection_.id);
   }
   info.connect_info = kind == info_kind::answers_connect;
@@ -438,7 +450,7 @@ flow client_role::on_error(errc code) {
 }
 
 void client_role::schedule_ping() {
-  const auto interval = opts().ping_interval;
+  const auto interval = ping_interval();
   if (!std::exchange(first_ping_, false)) return connection_.set_timer(interval);
   // Soon, to learn the round trip; spread, so that clients that came together don't stay together.
   const auto first = std::min<milliseconds>(interval, protocol::first_ping_delay);
@@ -450,8 +462,8 @@ void client_role::on_timer() {
   if (who_ == nullptr) {
     if (check_ != nullptr) return;
     // The wheel may be a tick early. Nothing has counted as input so far.
-    const auto left =
-        connection_.home().rules().login_timeout() - (connection_.home().now() - last_input_);
+    const auto left = connection_.home().rules().login_timeout(connection_.type()) -
+                      (connection_.home().now() - last_input_);
     if (left > left.zero()) {
       return connection_.set_timer(std::chrono::ceil<milliseconds>(left));
     }
@@ -460,7 +472,7 @@ void client_role::on_timer() {
   }
   const auto now = connection_.home().now();
   const bool rtt_known = last_rtt_ != decltype(last_rtt_){} && now - last_rtt_ < rtt_lifetime;
-  if (now - last_input_ >= opts().ping_interval || !rtt_known) {
+  if (now - last_input_ >= ping_interval() || !rtt_known) {
     if (pings_out_ >= opts().ping_max) {
       connection_.fail(errc::stale_connection);
       return;
@@ -504,9 +516,12 @@ void client_role::on_close(close_reason reason) {
 void client_role::deliver(const delivery&, bool) {}
 
 std::string client_role::describe() const {
-  std::string text = ip_text(connection_.peer().address());
-  text +=
-      ':' + std::to_string(connection_.peer().port()) + " - cid:" + std::to_string(connection_.id);
+  std::string text(connection_.bytes().forwarded_for());
+  if (!text.empty()) text += '/';
+  text += ip_text(connection_.peer().address());
+  const bool is_websocket = connection_.type() == connection_type::websocket;
+  text.append(":").append(std::to_string(connection_.peer().port()));
+  text.append(is_websocket ? " - wid:" : " - cid:").append(std::to_string(connection_.id));
   if (title_ != nullptr) text.append(" - \"").append(title_.get()).append("\"");
   if (who_ != nullptr && !who_->name.empty()) {
     text.append(" - \"")
@@ -518,17 +533,11 @@ std::string client_role::describe() const {
   return text;
 }
 
-// A line that a peer can cause at will.
 void client_role::note_rarely(rate_limited& notice,
                               log_level level,
                               std::string_view what,
                               std::string_view detail) const {
-  std::uint64_t skipped = 0;
-  if (!notice.allow(connection_.home().now(), skipped)) return;
-  std::string line = describe();
-  line.append(" - ").append(what).append(detail);
-  if (skipped != 0) line += " (" + std::to_string(skipped) + " more such lines left out)";
-  connection_.home().of().log.write(level, line);
+  connection_.home().note_rarely(connection_, notice, level, what, detail);
 }
 
 void client_role::trace(std::string_view direction, std::string_view text) const {

@@ -13,6 +13,7 @@
 #include <nuncio/server/options.hpp>
 #include <nuncio/server/role.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -68,11 +69,14 @@ class client_role final : public role {
   };
 
   [[nodiscard]] const options& opts() const noexcept;
+  [[nodiscard]] const authenticator& access() const noexcept;
+  [[nodiscard]] std::chrono::milliseconds ping_interval() const noexcept;
 
   // Logging in: client_login.cpp.
   [[nodiscard]] bool may_begin(char first);
   [[nodiscard]] bool maps_certificates() const;
   [[nodiscard]] std::shared_ptr<const principal> without_connect() const;
+  void add_cookies(protocol::connect_options& asked) const;
   [[nodiscard]] protocol::flow log_in(protocol::connect_options& asked);
   [[nodiscard]] bool ask_for_check(const decision& what);
   [[nodiscard]] protocol::flow refuse(std::string_view who);

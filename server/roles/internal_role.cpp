@@ -74,10 +74,10 @@ void internal_role::deliver(const delivery& message, bool) {
 
 std::string internal_role::answer(std::string_view data) {
   const json::object server{
-      {"name", node_.identity.server_name},
+      {"name", node_.identity.info.server_name},
       {"host", node_.opts.host},
-      {"id", node_.identity.server_id},
-      {"ver", node_.identity.version},
+      {"id", node_.identity.info.server_id},
+      {"ver", node_.identity.info.version},
       {"jetstream", false},
       {"flags", 0},
       {"seq", sequence_.fetch_add(1, std::memory_order_relaxed) + 1},

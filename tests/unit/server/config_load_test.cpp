@@ -402,7 +402,6 @@ TEST_CASE("config: what we don't have is checked for its form, and refused by na
            "resolver: MEMORY",
            "trusted_keys: [ OABC ]",
            "authorization { auth_callout { issuer: A } }",
-           "websocket { port: 80, no_tls: true }",
            "proxy_protocol: true",
        }) {
     CAPTURE(text);

@@ -192,7 +192,7 @@ TEST_CASE("mappings: options give accounts theirs, and later options take them a
     const auto* const has = registry.make(name).mapping.load();
     return has == nullptr ? "none" : map(*has, "a", random);
   };
-  const in_force first(opts, {}, registry, nullptr);
+  const in_force first(opts, {}, registry, {});
   CHECK(of("$G") == "g");
   CHECK(of("A") == "of_a");
   CHECK(of("B") == "none");
@@ -200,7 +200,7 @@ TEST_CASE("mappings: options give accounts theirs, and later options take them a
   opts.access.mappings.clear();
   opts.access.accounts.erase(opts.access.accounts.begin());
   opts.access.accounts[0].mappings = {{"a", {{"of_b"}}}};
-  const in_force second(opts, {}, registry, nullptr);
+  const in_force second(opts, {}, registry, {});
   CHECK(of("$G") == "none");
   CHECK(of("A") == "none");
   CHECK(of("B") == "of_b");

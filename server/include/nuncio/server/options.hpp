@@ -3,6 +3,7 @@
 #include <nuncio/protocol/limits.hpp>
 #include <nuncio/server/access.hpp>
 #include <nuncio/server/tls.hpp>
+#include <nuncio/server/websocket.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -54,6 +55,7 @@ struct options {
   access_options access;           ///< who may connect
   std::optional<tls_options> tls;  ///< nothing: there is none
   bool allow_non_tls = false;      ///< clients may do without it
+  websocket_options websocket;     ///< WebSocket beside TCP; its port says whether
 
   bool trace = false;               ///< log every operation
   bool trace_headers = false;       ///< of messages, the headers instead of the payload

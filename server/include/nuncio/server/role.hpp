@@ -20,6 +20,7 @@ struct subscription;
 enum class close_reason : std::uint8_t {
   client_closed,
   protocol_error,
+  max_payload,  ///< a message is too large
   authorization,
   limits,
   slow_pending,         ///< more than max_pending queued for it

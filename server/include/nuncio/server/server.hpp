@@ -75,6 +75,8 @@ class server {
 
   /// The port in use; 0 before start(), and if it listens on none.
   [[nodiscard]] std::uint16_t port() const noexcept;
+  /// Likewise, for clients by WebSocket.
+  [[nodiscard]] std::uint16_t websocket_port() const noexcept;
   /// The public nkey that names this server, new for each object.
   [[nodiscard]] const std::string& id() const noexcept;
   /// That of the options, or the id.

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "types.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// Where to listen: the options of clients and of WebSocket.
+namespace nuncio::server::config {
+
+struct address {
+  std::optional<std::string> host;
+  int port = 0;
+};
+
+/// A port, or `host:port`.
+[[nodiscard]] std::optional<address> to_address(const value& found);
+
+[[nodiscard]] integer_type port_number();
+[[nodiscard]] text_type host_name();
+
+/// `listen`, which stands for a host and a port.
+template <class Block>
+void read_listen(const value& found, Block& into, reading& to) {
+  const auto got = to_address(found);
+  if (!got) {
+    return to.expected(found,
+                       "a port, or \"host:port\"; with quotes and brackets for IPv6, as in "
+                       "\"[::1]:4222\"");
+  }
+  into.host = got->host.value_or(into.host);
+  into.port = got->port;
+}
+
+}  // namespace nuncio::server::config

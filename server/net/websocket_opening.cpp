@@ -1,0 +1,69 @@
+#include "websocket_opening.hpp"
+
+#include "connection.hpp"
+#include "shard.hpp"
+#include "websocket_stream.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <array>
+#include <utility>
+
+namespace nuncio::server {
+
+std::unique_ptr<opening> make_websocket_opening(connection& of) {
+  return std::make_unique<websocket_opening>(of);
+}
+
+websocket_opening::websocket_opening(connection& of) : waiting_opening(of), rules_(home_.rules_) {}
+
+void websocket_opening::begin() {
+  set_timer(rules_->opts.websocket.handshake_timeout);
+  // Over TLS the request may have been read from the socket with the end of the handshake.
+  read();
+}
+
+void websocket_opening::on_event() {
+  note_event();
+  read();
+}
+
+void websocket_opening::read() {
+  std::array<char, 4096> buffer;  // NOLINT(*-member-init)
+  for (;;) {
+    const auto got = connection_.stream_->read(buffer);
+    if (got.state == stream::status::ended) return connection_.end(close_reason::client_closed);
+    if (got.state == stream::status::failed) return connection_.end(close_reason::io_error);
+    received_.append(buffer.data(), got.size);
+    if (const auto size = end_of_upgrade(received_); size != 0) return decide(size);
+    if (received_.size() >= longest_upgrade) return fail("request is too long");
+    if (got.state != stream::status::more) return wait_readable();
+  }
+}
+
+void websocket_opening::decide(std::size_t size) {
+  if (received_.size() > size) return fail("client sent data before handshake is complete");
+  const auto& opts = rules_->opts;
+  auto agreed = answer_upgrade(received_, opts.websocket, home_.io());
+  connection_.send(agreed.answer);
+  if (!agreed.refusal.empty()) return fail(agreed.refusal);
+  // What follows goes in frames.
+  home_.flush_own(connection_);
+  const auto most = static_cast<std::size_t>(opts.max_payload) + opts.max_control_line;
+  connection_.stream_ =
+      std::make_unique<websocket_stream>(std::move(connection_.stream_), std::move(agreed), most);
+  connection_.framing_ = connection_.stream_->framing();
+  hand_over(false);
+}
+
+void websocket_opening::on_timer() {
+  if (is_late()) fail("timeout");
+}
+
+void websocket_opening::fail(std::string_view why) {
+  home_.note_rarely(connection_, home_.of().handshake_notice, log_level::error,
+                    "websocket handshake error: ", why);
+  connection_.end(close_reason::protocol_error);
+}
+
+}  // namespace nuncio::server
