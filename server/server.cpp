@@ -1,5 +1,6 @@
 #include "core/mappings.hpp"
 #include "net/balancing.hpp"
+#include "net/certificate_watch.hpp"
 #include "net/listener.hpp"
 #include "net/shard.hpp"
 #include "roles/client_role.hpp"
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <ctime>
 #include <future>
 #include <random>
 #include <span>
@@ -48,12 +50,12 @@ std::uint64_t random_seed() {
 }
 
 // Errors: std::invalid_argument.
-std::shared_ptr<const tls_context> tls_of(const std::optional<tls_options>& opts,
-                                          const std::string& name,
-                                          log_sink& log) {
+std::shared_ptr<tls_files> tls_of(const std::optional<tls_options>& opts,
+                                  const std::string& name,
+                                  log_sink& log) {
   if (!opts) return nullptr;
   std::vector<tls_problem> problems;
-  auto out = tls_context::make(*opts, problems);
+  auto out = tls_files::make(*opts, problems);
   std::string wrong;
   for (const auto& each : problems) {
     if (each.is_warning) {
@@ -63,10 +65,13 @@ std::shared_ptr<const tls_context> tls_of(const std::optional<tls_options>& opts
     }
   }
   if (out == nullptr) throw std::invalid_argument(wrong);
+  for (const auto& each : out->expiring(std::time(nullptr))) {
+    if (!each.is_over) log.write(log_level::warn, name + each.text);  // else said already
+  }
   return out;
 }
 
-tls_contexts tls_of(const options& opts, log_sink& log) {
+tls_of_entrances tls_of(const options& opts, log_sink& log) {
   return {tls_of(opts.tls, "TLS: ", log), tls_of(opts.websocket.tls, "TLS of WebSocket: ", log)};
 }
 
@@ -191,7 +196,8 @@ struct server::running {
             shared,
             {connection_type::websocket, shared.opts.websocket.host, shared.opts.websocket.port}),
         system(shared),
-        balance(shared) {
+        balance(shared),
+        watch(shared) {
     const bool by_load = shared.opts.shards == 0 || shared.opts.shuffle_interval.count() > 0;
     if (by_load && shared.shards.size() > 1) shared.wake_balancing = [this] { balance.wake(); };
   }
@@ -201,6 +207,7 @@ struct server::running {
   listener accept_websocket;
   internal_role system;
   balancing balance;
+  certificate_watch watch;
   bool started = false;
   bool is_lingering = false;  // stopped from within the user's loop
 };
@@ -222,7 +229,8 @@ server::~server() {
 }
 
 void server::start() {
-  auto& [shared, accept, accept_websocket, system, balance, started, is_lingering] = *running_;
+  auto& [shared, accept, accept_websocket, system, balance, watch, started, is_lingering] =
+      *running_;
   if (shared.opts.listen) accept.open();
   if (shared.opts.websocket.port != 0) accept_websocket.open();
   shared.identity.info.port = accept.port();
@@ -230,20 +238,23 @@ void server::start() {
   const auto configured = shared.rules();
   shared.set_rules(
       std::make_shared<in_force>(configured->opts, shared.identity, shared.all_accounts,
-                                 tls_contexts{configured->tls, configured->websocket_tls}));
+                                 tls_of_entrances{configured->tls, configured->websocket_tls}));
   system.subscribe();
   for (const auto& each : shared.shards) each->start();
+  watch.wake();
   accept.start();
   accept_websocket.start();
   started = true;
 }
 
 void server::stop() {
-  auto& [shared, accept, accept_websocket, system, balance, started, is_lingering] = *running_;
+  auto& [shared, accept, accept_websocket, system, balance, watch, started, is_lingering] =
+      *running_;
   if (!std::exchange(started, false)) return;
   accept.close();
   accept_websocket.close();
   balance.stop();
+  watch.stop();
   shared.aside.stop();
   shared.handshakes.stop();
   if (shared.loop != nullptr && shared.loop->get_executor().running_in_this_thread()) {
@@ -289,6 +300,7 @@ void server::reload(options settings) {
   };
   shared.shards.front()->post([this] { running_->system.subscribe(); });
   for (const auto& each : shared.shards) each->reload(next, done);
+  running_->watch.wake();
   auto finished = all_done.get_future();
   // On a loop of the user's this is the thread that has to do it.
   while (shared.loop != nullptr && left.load(std::memory_order_acquire) != 0) {

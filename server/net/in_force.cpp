@@ -66,7 +66,10 @@ std::unique_ptr<const authenticator> websocket_access(const options& opts) {
 
 }  // namespace
 
-in_force::in_force(options settings, identity_info identity, accounts& registry, tls_contexts with)
+in_force::in_force(options settings,
+                   identity_info identity,
+                   accounts& registry,
+                   tls_of_entrances with)
     : opts(std::move(settings)),
       info(complete(std::move(identity.info), opts)),
       websocket_info(complete_websocket(info, opts, identity.websocket_port)),
@@ -122,8 +125,8 @@ const tls_options& in_force::tls_options_of(connection_type by) const {
   return by == connection_type::websocket ? opts.websocket.tls.value() : opts.tls.value();
 }
 
-const std::shared_ptr<const tls_context>& in_force::tls_of(connection_type by) const noexcept {
-  return by == connection_type::websocket ? websocket_tls : tls;
+std::shared_ptr<const tls_context> in_force::tls_of(connection_type by) const {
+  return by == connection_type::websocket ? websocket_tls->now() : tls->now();
 }
 
 std::chrono::milliseconds in_force::login_timeout(connection_type by) const noexcept {

@@ -3,7 +3,7 @@
 #include "auth/authenticator.hpp"
 #include "core/accounts.hpp"
 #include "core/mappings.hpp"
-#include "tls_context.hpp"
+#include "tls_files.hpp"
 
 #include <nuncio/protocol/info.hpp>
 #include <nuncio/server/options.hpp>
@@ -25,9 +25,9 @@ struct identity_info {
 };
 
 /// Null where there is none.
-struct tls_contexts {
-  std::shared_ptr<const tls_context> standard;
-  std::shared_ptr<const tls_context> websocket;
+struct tls_of_entrances {
+  std::shared_ptr<tls_files> standard;
+  std::shared_ptr<tls_files> websocket;
 };
 
 /// What the options make of a server, ready to be used. Immutable: who changes the options makes
@@ -40,14 +40,14 @@ class in_force {
  public:
   /// Accounts that the options name are made, and given their limits and mappings. `with` is made
   /// of the options too.
-  in_force(options settings, identity_info identity, accounts& registry, tls_contexts with);
+  in_force(options settings, identity_info identity, accounts& registry, tls_of_entrances with);
 
   const options opts;
   const protocol::server_info info;  ///< as told to clients, but for what differs by connection
   const protocol::server_info websocket_info;  ///< to those who come by WebSocket
   const authenticator access;
-  const std::shared_ptr<const tls_context> tls;            ///< null: there is none
-  const std::shared_ptr<const tls_context> websocket_tls;  ///< null: there is none
+  const std::shared_ptr<tls_files> tls;            ///< null: there is none
+  const std::shared_ptr<tls_files> websocket_tls;  ///< null: there is none
 
   [[nodiscard]] account& account_of(const principal& who) const;
 
@@ -58,7 +58,7 @@ class in_force {
   [[nodiscard]] bool shows_auth_required(connection_type by) const noexcept;
   /// Pre: there is TLS for them.
   [[nodiscard]] const tls_options& tls_options_of(connection_type by) const;
-  [[nodiscard]] const std::shared_ptr<const tls_context>& tls_of(connection_type by) const noexcept;
+  [[nodiscard]] std::shared_ptr<const tls_context> tls_of(connection_type by) const;
   /// How long one may take until its CONNECT.
   [[nodiscard]] std::chrono::milliseconds login_timeout(connection_type by) const noexcept;
 

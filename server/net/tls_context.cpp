@@ -199,6 +199,9 @@ void tls_context::load_certificate(const tls_options::certificate& files, proble
     add_of_file(problems, "cert_file", files.cert_file, reason());
   }
   const auto* const end = X509_get0_notAfter(to.certificate);
+  if (std::tm parts{}; ASN1_TIME_to_tm(end, &parts) == 1) {
+    lifetimes_.push_back({files.cert_file, ::timegm(&parts)});
+  }
   const auto* const begin = X509_get0_notBefore(to.certificate);
   if (X509_cmp_current_time(end) < 0) {
     add_of_file(problems, "cert_file", files.cert_file, "expired on " + shown(end), true);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,13 @@ class tls_context {
   [[nodiscard]] bool is_pinned(const fingerprint& key) const;
   [[nodiscard]] bool has_pins() const noexcept { return !pins_.empty(); }
 
+  /// When a certificate ends.
+  struct lifetime {
+    std::string file;
+    std::time_t end = 0;
+  };
+  [[nodiscard]] const std::vector<lifetime>& lifetimes() const noexcept { return lifetimes_; }
+
   /// OpenSSL asks: puts the certificate into `session` that fits what its client has said. 1: good.
   int choose_certificate(ssl_st* session) const;
 
@@ -56,6 +64,7 @@ class tls_context {
   ssl_ctx_st* context_ = nullptr;
   std::vector<identity> identities_;
   std::vector<fingerprint> pins_;
+  std::vector<lifetime> lifetimes_;
 };
 
 }  // namespace nuncio::server

@@ -663,6 +663,43 @@ def certificates_are_read_anew(options):
             assert until(old, b"PONG\r\n") == b"PONG\r\n"
 
 
+def certificates_are_watched(options):
+    """Without a signal: new ones are taken when all files have come, and those that can't be used aren't."""
+    if "nuncio" not in os.path.basename(options.server):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        pair = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
+
+        def put(which, source):
+            shutil.copyfile(source, pair[which] + ".new")
+            os.rename(pair[which] + ".new", pair[which])
+
+        def serial(server):
+            return works(server).getpeercert()["serialNumber"]
+
+        for which in (0, 1):
+            put(which, WORLD.server[which])
+        with serving(options, files=f'cert_file: "{pair[0]}", key_file: "{pair[1]}",') as server:
+            old, first = works(server), serial(server)
+            soon = WORLD.ca.sign("soon", "/CN=server", "IP:127.0.0.1,DNS:localhost", days=12)
+            before = len(server.log.splitlines())
+            put(0, soon[0])
+            assert server.wait_for_log_after("those of before are kept", before) is not None, server.log
+            assert serial(server) == first
+            before = len(server.log.splitlines())
+            put(1, soon[1])
+            assert server.wait_for_log_after("were read anew", before) is not None, server.log
+            assert server.wait_for_log_after(f'certificate "{pair[0]}" expires on', before) is not None, server.log
+            assert serial(server) != first
+            for which in (1, 0):
+                before = len(server.log.splitlines())
+                os.unlink(pair[which])
+                assert server.wait_for_log_after("No such file", before) is not None, server.log
+                assert serial(server) != first
+            old.sendall(b"PING\r\n")
+            assert until(old, b"PONG\r\n").endswith(b"PONG\r\n")  # the server may have sent a PING
+
+
 # --- real clients ---
 
 
@@ -717,7 +754,8 @@ TESTS = [both_versions, older_versions_are_refused, sessions_are_resumed, cipher
          who_is_late_is_closed, handshakes_a_second, handshakes_cut_anywhere, handshake_byte_by_byte, records_that_are_none,
          no_renegotiation, keys_are_changed, an_end_of_tls_is_an_end, tls_to_a_server_without, large_and_small_messages,
          a_slow_reader_gets_all, many_handshakes_at_once, idle_connections_are_small, clients_certificates, pinned_certificates,
-         certificates_by_name, users_by_certificate, certificates_are_read_anew, nats_py, nats_tool]
+         certificates_by_name, users_by_certificate, certificates_are_read_anew, certificates_are_watched, nats_py,
+         nats_tool]
 
 
 def main():
