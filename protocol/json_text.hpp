@@ -1,5 +1,7 @@
 #pragma once
 
+#include <nuncio/protocol/utf8.hpp>
+
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/storage_ptr.hpp>
 #include <boost/json/value.hpp>
@@ -11,9 +13,6 @@
 
 /// What INFO and CONNECT share of JSON.
 namespace nuncio::protocol {
-
-/// `text` with every byte that is not part of valid UTF-8 replaced by U+FFFD, as Go does.
-[[nodiscard]] std::string to_valid_utf8(std::string_view text);
 
 /// True if both are equal but for the case of ASCII letters.
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;

@@ -417,7 +417,6 @@ const block<settings>& absent_rows() {
       missed("server_metadata", form::map, "Texts about this server, for monitoring"),
       missed("no_fast_producer_stall", form::boolean,
              "Don't slow producers down whose receivers lag: what doesn't fit is lost to those"),
-      missed("remote_syslog", form::text, "Log to a system's log elsewhere"),
       missed("prof_port", form::number, "Profiling by HTTP"),
       ignored("prof_block_rate", form::number, "Of profiling, which is not offered"),
       ignored("max_closed_clients", form::number, "Of monitoring: closed connections to remember"),

@@ -132,6 +132,14 @@ const block<log_settings>& log_rows() {
           "Log files that are kept, the one in use included; 0: all"),
       row("syslog", &log_settings::syslog, boolean_type(), live,
           "Log to the system's log, unless there is a log_file"),
+      row("remote_syslog", &log_settings::remote_syslog, text_type(), live,
+          "Log to a system's log elsewhere, at udp://host:port or tcp://host:port, unless there is "
+          "a log_file"),
+      row("log_format", &log_settings::format,
+          choice_type<log_format>{"text or json",
+                                  "text or json",
+                                  {{"text", log_format::text}, {"json", log_format::json}}},
+          live, "How lines of the log look; json: an object a line"),
   };
   return rows;
 }

@@ -68,7 +68,7 @@ int check_reload(const std::string& before, const std::string& after) {
   return needing_restart(changes).empty() ? 0 : 1;
 }
 
-void reload(const flags& line, config::loaded& current, server& node, log& to) {
+void reload(const flags& line, config::loaded& current, server& node, ports_file& ports, log& to) {
   const auto fail = [&](const std::string& why) {
     to.write(log_level::error, std::string(not_reloaded) + why);
   };
@@ -93,11 +93,13 @@ void reload(const flags& line, config::loaded& current, server& node, log& to) {
     if (log_differs) to.reconfigure(next.options.log);
     log_is_new = log_differs;
     if (next.options.pid_file != current.options.pid_file) write_pid_file(next.options.pid_file);
+    ports.move_to(next.options.ports_file_dir);
     node.reload(next.options.node);
   } catch (const std::exception& failure) {
     // All or nothing: the log goes back to where it was, too.
     try {
       if (log_is_new) to.reconfigure(current.options.log);
+      ports.move_to(current.options.ports_file_dir);
     } catch (const std::exception& lost) {
       fail(lost.what());
     }

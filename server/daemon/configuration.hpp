@@ -13,6 +13,7 @@ class server;
 namespace nuncio::server::daemon {
 
 class log;
+class ports_file;
 
 /// What the file that the command line names says, with what the command line says over it.
 [[nodiscard]] config::loaded load(const flags& line);
@@ -27,6 +28,6 @@ class log;
 
 /// Reads the file again and puts all of it into force, or nothing: the log says what and why.
 /// `current` is what is in force, before and after.
-void reload(const flags& line, config::loaded& current, server& node, log& to);
+void reload(const flags& line, config::loaded& current, server& node, ports_file& ports, log& to);
 
 }  // namespace nuncio::server::daemon

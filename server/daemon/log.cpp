@@ -1,6 +1,8 @@
 #include "log.hpp"
 
 #include "file_sink.hpp"
+#include "json_formatter.hpp"
+#include "remote_sink.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
@@ -63,6 +65,9 @@ std::shared_ptr<spdlog::sinks::sink> open_sink(const config::log_settings& setti
     return std::make_shared<file_sink>(settings.file,
                                        file_sink::limits{settings.size_limit, settings.max_files});
   }
+  if (!settings.remote_syslog.empty()) {
+    return std::make_shared<remote_sink>(settings.remote_syslog);
+  }
   if (settings.syslog) {
     // The system's log has its own time and process id.
     return std::make_shared<spdlog::sinks::syslog_sink_mt>("nuncio-server", LOG_PID,
@@ -71,13 +76,24 @@ std::shared_ptr<spdlog::sinks::sink> open_sink(const config::log_settings& setti
   return std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
 }
 
+std::unique_ptr<spdlog::formatter> make_formatter(const config::log_settings& settings) {
+  if (settings.format == config::log_format::json) {
+    return std::make_unique<json_formatter>(settings.time);
+  }
+  auto out = std::make_unique<spdlog::pattern_formatter>(
+      settings.utc ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
+  const bool is_remote = settings.file.empty() && !settings.remote_syslog.empty();
+  // The system's log elsewhere has time and process id of its own.
+  out->add_flag<level_flag>('*').set_pattern(is_remote ? "[%*] %v"
+                                             : settings.time
+                                                 ? "[%P] %Y/%m/%d %H:%M:%S.%f [%^%*%$] %v"
+                                                 : "[%P] [%^%*%$] %v");
+  return out;
+}
+
 std::shared_ptr<spdlog::logger> make_logger(const config::log_settings& settings) {
   auto logger = std::make_shared<spdlog::logger>("nuncio", open_sink(settings));
-  auto formatter = std::make_unique<spdlog::pattern_formatter>(
-      settings.utc ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
-  formatter->add_flag<level_flag>('*').set_pattern(
-      settings.time ? "[%P] %Y/%m/%d %H:%M:%S.%f [%^%*%$] %v" : "[%P] [%^%*%$] %v");
-  logger->set_formatter(std::move(formatter));
+  logger->set_formatter(make_formatter(settings));
   logger->set_level(spdlog::level::trace);  // enabled() chooses
   logger->flush_on(spdlog::level::trace);
   return logger;
@@ -87,6 +103,7 @@ std::shared_ptr<spdlog::logger> make_logger(const config::log_settings& settings
 
 log::log(const config::log_settings& settings)
     : settings_(settings),
+      is_json_(settings.format == config::log_format::json),
       debug_(settings.debug),
       trace_(settings.trace),
       logger_(make_logger(settings_)) {}
@@ -102,8 +119,10 @@ bool log::enabled(log_level level) const noexcept {
 void log::write(log_level level, std::string_view text) noexcept {
   if (!enabled(level)) return;
   try {
+    // JSON has escapes of its own.
+    const bool is_json = is_json_.load(std::memory_order_relaxed);
     std::atomic_load(&logger_)->log(levels.at(static_cast<std::size_t>(level)), "{}",
-                                    on_one_line(text));
+                                    is_json ? std::string(text) : on_one_line(text));
   } catch (...) {
     std::fputs("nuncio-server: a log line could not be written\n", stderr);
   }
@@ -112,6 +131,7 @@ void log::write(log_level level, std::string_view text) noexcept {
 void log::reconfigure(const config::log_settings& settings) {
   std::atomic_store(&logger_, make_logger(settings));
   settings_ = settings;
+  is_json_.store(settings.format == config::log_format::json, std::memory_order_relaxed);
   debug_.store(settings.debug, std::memory_order_relaxed);
   trace_.store(settings.trace, std::memory_order_relaxed);
 }

@@ -15,7 +15,7 @@ class logger;
 namespace nuncio::server::daemon {
 
 /// The reference's log lines: `[pid] 2026/01/31 10:00:00.000000 [INF] text`, colours only on a
-/// terminal. Source: nats-server 2.15.2, logger/log.go.
+/// terminal; or JSON, see json_formatter. Source: nats-server 2.15.2, logger/log.go.
 class log final : public log_sink {
  public:
   /// Errors: std::runtime_error if the file can't be opened.
@@ -33,6 +33,7 @@ class log final : public log_sink {
 
  private:
   config::log_settings settings_;  // of the thread that handles signals
+  std::atomic<bool> is_json_;
   std::atomic<bool> debug_;
   std::atomic<bool> trace_;
   std::shared_ptr<spdlog::logger> logger_;

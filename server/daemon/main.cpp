@@ -76,6 +76,7 @@ struct signal_loop {
   server& node;
   const daemon_room::flags& line;
   config::loaded& current;
+  daemon_room::ports_file& ports;
   bool lame_duck = false;
 };
 
@@ -91,7 +92,7 @@ void serve_signals(signal_loop& loop) {
         break;
       case SIGHUP:
         daemon_room::tell_service_manager(reloading());
-        daemon_room::reload(loop.line, loop.current, loop.node, log);
+        daemon_room::reload(loop.line, loop.current, loop.node, loop.ports, log);
         daemon_room::tell_service_manager("READY=1");
         break;
       case SIGUSR2:
@@ -155,11 +156,11 @@ int run(const daemon_room::flags& line, config::loaded from, const char* program
         log.write(log_level::warn, "Websocket not configured with TLS. DO NOT USE IN PRODUCTION!");
       }
     }
-    const daemon_room::ports_file ports(options.ports_file_dir, program, listened);
+    daemon_room::ports_file ports(options.ports_file_dir, program, listened);
     log.write(log_level::info, "Listening for client connections on " +
                                    shown_address(options.node.host, node.port()));
     log.write(log_level::info, "Server is ready");
-    signal_loop loop{io, signals, log, node, line, from};
+    signal_loop loop{io, signals, log, node, line, from, ports};
     serve_signals(loop);
     daemon_room::tell_service_manager("READY=1");
     io.run();

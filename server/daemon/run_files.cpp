@@ -65,14 +65,20 @@ void write_pid_file(const std::string& path) {
 
 ports_file::ports_file(const std::string& directory,
                        const std::string& program,
-                       const std::vector<listened>& ports) {
-  if (directory.empty()) return;
-  std::string text;
-  for (const auto& each : ports) text += (text.empty() ? "{" : ",") + to_json(each);
-  text += '}';
-  const auto base = std::filesystem::path(program).filename().string();
-  path_ = directory + "/" + base + "_" + std::to_string(::getpid()) + ".ports";
-  write_file(path_, text, 0640);
+                       const std::vector<listened>& ports)
+    : name_(std::filesystem::path(program).filename().string() + "_" + std::to_string(::getpid()) +
+            ".ports") {
+  for (const auto& each : ports) text_ += (text_.empty() ? "{" : ",") + to_json(each);
+  text_ += '}';
+  move_to(directory);
+}
+
+void ports_file::move_to(const std::string& directory) {
+  const auto next = directory.empty() ? std::string() : directory + "/" + name_;
+  if (next == path_) return;
+  if (!next.empty()) write_file(next, text_, 0640);
+  if (!path_.empty()) ::unlink(path_.c_str());
+  path_ = next;
 }
 
 ports_file::~ports_file() {

@@ -32,8 +32,13 @@ class ports_file {
   ports_file& operator=(const ports_file&) = delete;
   ~ports_file();
 
+  /// To another directory, or to none. Errors: as the constructor's; all stays as it was.
+  void move_to(const std::string& directory);
+
  private:
-  std::string path_;
+  const std::string name_;
+  std::string text_;
+  std::string path_;  // empty: there is none
 };
 
 }  // namespace nuncio::server::daemon

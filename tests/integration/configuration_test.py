@@ -293,6 +293,21 @@ class ConfigurationTest(unittest.TestCase):
         self.reload(server, f"log_file: '{file}'\npid_file: '{self.folder / 'none' / 'pid'}'\n", REFUSED)
         self.reload(server, "max_payload: 2000\n")
 
+    def test_the_ports_file_moves(self):
+        folders = [tempfile.TemporaryDirectory() for _ in range(2)]
+        for folder in folders:
+            self.addCleanup(folder.cleanup)
+        first, second = (pathlib.Path(folder.name) for folder in folders)
+        server = self.start(f'ports_file_dir: "{first}"')
+        self.assertIsNotNone(server.wait_for_log("Server is ready"))
+        self.assertEqual(len(list(first.iterdir())), 1)
+        self.reload(server, f'ports_file_dir: "{second}"')
+        self.assertEqual((len(list(first.iterdir())), len(list(second.iterdir()))), (0, 1))
+        self.reload(server, f'ports_file_dir: "{second}/no"', REFUSED)
+        self.assertEqual(len(list(second.iterdir())), 1)
+        server.stop()
+        self.assertEqual(list(second.iterdir()), [])
+
     def test_what_a_change_would_take_is_said_without_a_server(self):
         old, new = self.folder / "old.conf", self.folder / "new.conf"
         old.write_text("port: 4222\nauthorization { user: a, password: one, timeout: 1 }\n")

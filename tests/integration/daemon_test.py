@@ -214,6 +214,81 @@ class DaemonTest(unittest.TestCase):
         process.terminate()
         self.assertEqual(process.wait(TIMEOUT), 0)
 
+    def test_the_log_as_json(self):
+        log = self.folder / "log"
+        _, port = self.logged_to(log, "--log_format", "json", "-DV")
+        with Client(port) as client:
+            client.socket.sendall(b'CONNECT {"verbose":false,"name":"a\\\\\\"b\xff\\n"}\r\nPING\r\n')
+            self.assertEqual(client.file.readline(), b"PONG\r\n")
+            address = "{}:{}".format(*client.socket.getsockname())
+        self.assertTrue(until(lambda: "Client connection closed" in log.read_text(errors="replace")))
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        self.assertEqual(lines[0]["message"], "Starting nuncio-server")
+        self.assertEqual(lines[0]["level"], "info")
+        self.assertRegex(lines[0]["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
+        about_client = [line for line in lines if "cid" in line]
+        self.assertEqual({(line["client"], line["cid"]) for line in about_client}, {(address, about_client[0]["cid"])})
+        connect = next(line["message"] for line in about_client if "CONNECT" in line["message"])
+        self.assertEqual(connect, '<<- [CONNECT {"verbose":false,"name":"a\\\\\\"b\ufffd\\n"}]')
+        self.assertEqual([line["level"] for line in about_client if "closed" in line["message"]], ["debug"])
+
+    def remote_lines(self, source, count):
+        """As many lines of a system's log as a connection or a socket of datagrams brings."""
+        text = b""
+        while text.count(b"\n") < count:
+            text += source.recv(65536)
+        return text.decode().splitlines()
+
+    def test_a_log_elsewhere(self):
+        line = re.compile(r"<(\d+)>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \S+ nuncio-server\[(\d+)\]: \[INF\] (.*)")
+        for scheme, kind in (("udp", socket.SOCK_DGRAM), ("tcp", socket.SOCK_STREAM)):
+            with self.subTest(scheme), socket.socket(socket.AF_INET, kind) as theirs:
+                theirs.bind(("127.0.0.1", 0))
+                theirs.settimeout(TIMEOUT)
+                if scheme == "tcp":
+                    theirs.listen()
+                url = f"{scheme}://127.0.0.1:{theirs.getsockname()[1]}"
+                process = subprocess.Popen([SERVER, "-a", "127.0.0.1", "-p", "-1", "-r", url], stdin=subprocess.DEVNULL)
+                self.addCleanup(process.wait)
+                self.addCleanup(process.kill)
+                source = theirs.accept()[0] if scheme == "tcp" else theirs
+                source.settimeout(TIMEOUT)
+                first = line.fullmatch(self.remote_lines(source, 1)[0])
+                self.assertEqual(first.groups(), ("30", str(process.pid), "Starting nuncio-server"))
+                process.terminate()
+                if scheme == "tcp":
+                    source.close()
+                self.assertEqual(process.wait(TIMEOUT), 0)
+
+    def test_a_log_elsewhere_that_is_gone_stops_nobody(self):
+        with socket.create_server(("127.0.0.1", 0)) as theirs:
+            url = f"tcp://127.0.0.1:{theirs.getsockname()[1]}"
+            process = subprocess.Popen([SERVER, "-a", "127.0.0.1", "-p", "-1", "-r", url, "-DV", "--ports_file_dir", str(self.folder)],
+                                       stdin=subprocess.DEVNULL)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            source = theirs.accept()[0]
+            ports = self.folder / f"nuncio-server_{process.pid}.ports"
+            self.assertTrue(until(ports.exists))
+            port = int(json.loads(ports.read_text())["nats"][0].rpartition(":")[2])
+            with Client(port) as client:
+                client.socket.sendall(b'CONNECT {"verbose":false}\r\n')
+                # More lines than the socket holds, which nobody reads.
+                for _ in range(200):
+                    client.socket.sendall(b"PUB foo 50000\r\n" + b"x" * 50000 + b"\r\n")
+                client.ping()
+                source.close()
+                for _ in range(3):
+                    client.ping()
+
+    def test_a_log_elsewhere_that_is_none_is_named(self):
+        for url, why in (("tcp://127.0.0.1:1", "Connection refused"), ("http://h:1", "expected udp://host:port or tcp://host:port"),
+                         ("udp://h", "expected a host and a port"), ("udp://127.0.0.1:x", "not supported")):
+            status, said = self.refused("-r", url)
+            self.assertEqual(status, 1)
+            self.assertIn(f'remote_syslog "{url}": ', said)
+            self.assertIn(why, said)
+
     def test_signals_are_sent_by_the_program_itself(self):
         pid_file = self.folder / "pid"
 

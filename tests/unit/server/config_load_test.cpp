@@ -436,8 +436,7 @@ TEST_CASE("config: JetStream and MQTT keep a server from starting, their setting
 
 TEST_CASE("config: monitoring is missed, but nothing is lost without it") {
   for (const std::string text :
-       {"http: 8222", "http_port: 8222", "https_port: 1", "server_tags: [a]",
-        "remote_syslog: \"udp://h:514\"", "prof_port: 1"}) {
+       {"http: 8222", "http_port: 8222", "https_port: 1", "server_tags: [a]", "prof_port: 1"}) {
     CAPTURE(text);
     CHECK_FALSE(read(text).has_errors());
     CHECK(wrong(text).find("which is ignored: not supported yet") != std::string::npos);

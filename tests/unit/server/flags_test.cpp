@@ -294,8 +294,6 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
            "-m",
            "--http_port",
            "-ms",
-           "-r",
-           "--remote_syslog",
            "--routes",
            "--cluster",
            "-sd",
