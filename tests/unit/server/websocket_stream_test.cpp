@@ -75,17 +75,16 @@ struct heard {
   std::string answers;
   stream::status end = stream::status::more;
   stream::complaint complaint;
-  std::size_t reads = 0;
 };
 
-/// Reads until there is nothing more at once.
-heard listen(websocket_stream& of, std::size_t into = 128UL * 1024) {
+/// Reads until there is nothing more at once, first perhaps with more room than later on.
+heard listen(websocket_stream& of, std::size_t into = 128UL * 1024, std::size_t first = 0) {
   heard out;
-  std::string buffer(into, '\0');
+  std::string buffer(std::max(into, first), '\0');
   for (;;) {
-    const auto got = of.read(buffer);
-    ++out.reads;
-    REQUIRE(got.size <= buffer.size());
+    const std::span<char> room(buffer.data(), first == 0 ? into : std::exchange(first, 0));
+    const auto got = of.read(room);
+    REQUIRE(got.size <= room.size());
     out.plain.append(buffer, 0, got.size);
     if (got.has_answer) out.answers += of.take_answer();
     if (got.state == stream::status::more) continue;
@@ -205,6 +204,18 @@ TEST_CASE("websocket_stream: what is against the rules comes after what was read
   }
 }
 
+TEST_CASE("websocket_stream: nothing is read behind what is against the rules") {
+  for (const std::size_t into : {3, 8, 1000}) {
+    const auto all = client_deflated("PING\r\n") + client_frame("a", {3}) + client_frame("behind") +
+                     client_deflated("behind");
+    auto made = make(all);
+    const auto found = listen(made, into, all.size());
+    CHECK(found.plain == "PING\r\n");
+    CHECK(found.end == stream::status::violated);
+    CHECK(found.complaint.text == "unknown opcode");
+  }
+}
+
 TEST_CASE("websocket_stream: a compressed message may hold exactly so much") {
   const std::string most(70'000, 'a');
   const auto right = listen_to(client_deflated(most), 1000, 1000, most.size());
@@ -281,13 +292,15 @@ TEST_CASE("websocket_stream: a close ends it, and nothing behind it is read") {
   for (const std::size_t into : {3, 8, 1000}) {
     for (const bool is_compressed : {false, true}) {
       const auto before = is_compressed ? client_deflated("PING\r\n") : client_frame("PING\r\n");
-      auto made =
-          make(before +
-               client_frame("\x03\xe9"
-                            "bye",
-                            {closing}) +
-               client_frame("behind") + client_frame("ping", {ping}) + client_frame("", {3}));
-      const auto found = listen(made, into);
+      const auto all = before +
+                       client_frame(
+                           "\x03\xe9"
+                           "bye",
+                           {closing}) +
+                       client_frame("behind") + client_frame("ping", {ping}) +
+                       client_frame("", {3});
+      auto made = make(all);
+      const auto found = listen(made, into, all.size());
       CHECK(found.plain == "PING\r\n");
       CHECK(found.answers.empty());
       CHECK(found.end == stream::status::ended);
