@@ -516,8 +516,11 @@ void client_role::on_close(close_reason reason) {
 void client_role::deliver(const delivery&, bool) {}
 
 std::string client_role::describe() const {
-  std::string text(connection_.bytes().forwarded_for());
-  if (!text.empty()) text += '/';
+  std::string text;
+  if (const auto by_proxy = connection_.bytes().forwarded_for(); !by_proxy.empty()) {
+    const bool is_v6 = by_proxy.find(':') != std::string_view::npos;
+    text.append(is_v6 ? "[" : "").append(by_proxy).append(is_v6 ? "]/" : "/");
+  }
   text += ip_text(connection_.peer().address());
   const bool is_websocket = connection_.type() == connection_type::websocket;
   text.append(":").append(std::to_string(connection_.peer().port()));

@@ -150,7 +150,7 @@ class Web:
         assert self.code is None, "something follows a close"
         self.frames.append((opcode, len(payload), last, compressed))
         if opcode == CLOSE:
-            self.code = struct.unpack(">H", payload[:2])[0]
+            self.code = struct.unpack(">H", payload[:2])[0] if payload else 1005  # which stands for none
         elif opcode == PONG:
             self.pongs.append(payload)
         elif opcode == PING:
@@ -227,7 +227,8 @@ def ready(server, **how):
 
 def echoes(one, payload=b"hi"):
     one.send(b"SUB own 1\r\nPUB own %d\r\n%s\r\nUNSUB 1\r\n" % (len(payload), payload))
-    assert one.until(payload + b"\r\n") == b"MSG own 1 %d\r\n%s\r\n" % (len(payload), payload)
+    # The server may have sent a PING.
+    assert one.until(payload + b"\r\n").endswith(b"MSG own 1 %d\r\n%s\r\n" % (len(payload), payload))
 
 
 def ask(server, bytes_):
@@ -414,10 +415,10 @@ def close_is_echoed(options):
             one.send(b"SUB a 1\r\n")
             one.send(payload, opcode=CLOSE)
             assert one.rest() == (b"", code)
-        # Without a status; the reference answers with one that isn't for the wire.
+        # Without a status; the reference's answer has none either.
         one = ready(server)
         one.send(b"", opcode=CLOSE)
-        assert one.rest()[1] in ((1000,) if is_ours(options) else (1000, 1005))
+        assert one.rest()[1] == (1000 if is_ours(options) else 1005)
         # Gone without a word.
         one = ready(server)
         one.send(b"", opcode=PING)
@@ -458,9 +459,8 @@ def errors_come_with_a_close(options):
 
     def ends(one, text, code):
         found, status = one.rest()
-        # What the reference says it may also drop, with the connection.
-        if ours or found or status:
-            assert status == code and text in found, (found, status)
+        # The reference may drop the connection before it has said all of it.
+        assert (status == code and text in found) or (status is None and not ours), (found, status)
 
     with WebServer(options, outside=users) as server:
         one = Web(server)
@@ -557,7 +557,7 @@ def bombs(options):
             assert code == 1009 or (code is None and not is_ours(options)), (text, code)
             echoes(other)
             packed.send(deflate(b"SUB b 1\r\nPUB b 2\r\nhi\r\nUNSUB 1\r\n"), compressed=True)
-            assert packed.until(b"hi\r\n") == b"MSG b 1 2\r\nhi\r\n"
+            assert packed.until(b"hi\r\n").endswith(b"MSG b 1 2\r\nhi\r\n")
         grown = resident(server) - before
         assert grown < (40 << 20), grown
         # Damaged ones, likewise.
@@ -636,7 +636,7 @@ def connection_types(options):
 
 def forwarded_addresses_in_the_log(options):
     with WebServer(options, outside="debug: true\nmax_payload: 100") as server:
-        for value, shown in (("10.1.2.3", "10.1.2.3/127.0.0.1:"), ("2001:db8::1", "2001:db8::1/127.0.0.1:"), ("nonsense", " 127.0.0.1:")):
+        for value, shown in (("10.1.2.3", "10.1.2.3/127.0.0.1:"), ("2001:db8::1", "[2001:db8::1]/127.0.0.1:"), ("nonsense", " 127.0.0.1:")):
             before = len(server.process.log.splitlines())
             one = ready(server, fields=[("X-Forwarded-For", value)])
             one.send(b"PUB a 101\r\n" + b"x" * 101 + b"\r\n")
@@ -709,10 +709,9 @@ def clients_certificates(options):
     bare = ca.sign("stranger", "/CN=other")
     tls = (f'tls {{ cert_file: "{websocket_js.WORLD.certificate}", key_file: "{websocket_js.WORLD.key}", ca_file: "{ca.file}",'
            ' verify_and_map: true }')
-    with WebServer(options, tls, "accounts { A { users: [ {user: \"a@b.test\"} ] } }\nno_auth_user: none" if False else
-                   'accounts { A { users: [ {user: "a@b.test"} ] } }') as server:
+    with WebServer(options, tls, 'accounts { A { users: [ {user: "a@b.test"} ] } }') as server:
         one = Web(server, context=trusting(known))
-        assert one.info["tls_verify"]
+        assert one.info.get("tls_verify", False) is is_ours(options)  # the other one doesn't tell
         assert one.log_in() == ""
         assert Web(server, context=trusting(bare)).log_in() in ("Authorization Violation", "closed")
         with contextlib.suppress(ssl.SSLError, ConnectionError, AssertionError):
@@ -725,9 +724,11 @@ def clients_certificates(options):
 
 def lame_ducks(options):
     with WebServer(options, outside='lame_duck_duration: "30s"\nlame_duck_grace_period: "10s"') as server:
-        one = ready(server)
+        one = Web(server)
+        assert one.log_in(',"protocol":1') == ""
         server.process.signal("USR2")
-        assert json.loads(one.until(b"\r\n")[5:])["ldm"] is True
+        one.until(b'"ldm":true')
+        one.until(b"\r\n")
         echoes(one)
 
         def is_shut():
@@ -764,7 +765,7 @@ def reload_of_options(options):
     only_ours(options, "the other one takes no change of it")
     with Editable(options, "port: -1, no_tls: true") as server:
         one = ready(server)
-        server.reload("port: -1, no_tls: true, compression: true, headers { X-New: yes }, no_auth_user: guest",
+        server.reload("port: -1, no_tls: true, compression: true, headers { X-New: \"yes\" }, no_auth_user: guest",
                       "accounts { A { users: [ {user: guest} ] } }")
         after = ready(server, fields=[OFFER])
         assert after.answer["x-new"] == "yes" and "permessage-deflate" in after.answer["sec-websocket-extensions"]
