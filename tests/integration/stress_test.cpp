@@ -1,5 +1,6 @@
 #include "seed.hpp"
 #include "stress_peer.hpp"
+#include "websocket_forwarder.hpp"
 #ifdef NUNCIO_HAS_TLS
 #include "certificates.hpp"
 #include "tls_forwarder.hpp"
@@ -85,7 +86,7 @@ std::chrono::milliseconds duration() {
   return std::chrono::milliseconds(given != nullptr ? std::atoi(given) * 1000 : 4000);
 }
 
-enum class over : std::uint8_t { tcp, tls };
+enum class over : std::uint8_t { tcp, tls, websocket };
 
 #ifdef NUNCIO_HAS_TLS
 /// The way to a server over TLS: its certificate, and who leads plain clients there.
@@ -109,6 +110,21 @@ struct secured_way {
 };
 #endif
 
+// Where clients go so that their bytes reach the server that way.
+std::uint16_t websocket_port(server::server& node,
+                             over transport,
+                             std::optional<test::websocket_forwarder>& by) {
+  if (transport != over::websocket) return node.port();
+  return by.emplace(node.websocket_port(), node.port()).port();
+}
+
+void prepare_websocket(server::options& settings, over transport) {
+  if (transport != over::websocket) return;
+  settings.websocket.port = -1;
+  settings.websocket.no_tls = true;
+  settings.websocket.compression = true;
+}
+
 void run(unsigned shards,
          std::chrono::milliseconds shuffle_interval = {},
          over transport = over::tcp) {
@@ -123,10 +139,12 @@ void run(unsigned shards,
   settings.shuffle_interval = shuffle_interval;
   std::optional<secured_way> secured;
   if (transport == over::tls) secured.emplace().prepare(settings);
+  prepare_websocket(settings, transport);
   server::server node(settings, log);
   node.start();
+  std::optional<test::websocket_forwarder> framed;
   world w(seed);
-  w.port = secured ? secured->open(node.port()) : node.port();
+  w.port = secured ? secured->open(node.port()) : websocket_port(node, transport, framed);
   {
     std::barrier all(workers);
     const auto until = clock_type::now() + duration();
@@ -150,6 +168,7 @@ void run(unsigned shards,
   CHECK(node.statistics().slow_consumers == 0);
   const auto moved = node.statistics().moved_connections;
   CHECK((moved > 0) == (shuffle_interval.count() > 0));
+  if (framed) CHECK(framed->compressed() > 0);
   MESSAGE("shards ", shards, ": ", published, " published, ", w.delivered.load(), " delivered, ",
           w.publishers.load(), " connections, ", moved, " moves");
 }
@@ -168,9 +187,11 @@ void run_ring(unsigned shards,
   settings.shuffle_interval = shuffle_interval;
   std::optional<secured_way> secured;
   if (transport == over::tls) secured.emplace().prepare(settings);
+  prepare_websocket(settings, transport);
   server::server node(settings, log);
   node.start();
-  const auto port = secured ? secured->open(node.port()) : node.port();
+  std::optional<test::websocket_forwarder> framed;
+  const auto port = secured ? secured->open(node.port()) : websocket_port(node, transport, framed);
   constexpr std::size_t members = 7;
   std::vector<raw_client> ring;
   std::vector<pollfd> ready;
@@ -216,6 +237,19 @@ TEST_CASE("stress: a message to an idle connection of another shard leaves at on
   run_ring(3, 20'000, 5);
   run_ring(2, 5'000, 1);
   run_ring(3, 20'000, 2, std::chrono::milliseconds(1));
+}
+
+TEST_CASE("stress: two shards lose nothing of what goes to WebSockets and comes from them") {
+  run(2, {}, over::websocket);
+}
+
+TEST_CASE("stress: nor do they while WebSockets change shards all the time") {
+  run(2, std::chrono::milliseconds(2), over::websocket);
+}
+
+TEST_CASE("stress: a message to an idle WebSocket of another shard leaves at once") {
+  run_ring(2, 5'000, 1, {}, over::websocket);
+  run_ring(3, 10'000, 3, std::chrono::milliseconds(1), over::websocket);
 }
 
 #ifdef NUNCIO_HAS_TLS
