@@ -401,7 +401,6 @@ const block<settings>& absent_rows() {
       refused("ocsp", form::any, "Stapling of certificates' states"),
       refused("ocsp_cache", form::any, "Cache of certificates' states"),
       refused("websocket|ws", form::map, "Clients by WebSocket", &websocket_keys),
-      refused("proxy_protocol", form::boolean, "The PROXY protocol before clients"),
       refused("proxies", form::map, "Trusted proxies"),
       refused("cluster", form::map, "Routes to other nodes", &cluster_keys),
       refused("gateway", form::map, "Gateways to other clusters", &gateway_keys),

@@ -25,9 +25,15 @@ class opening {
   virtual void on_turn() = 0;
   /// The connection is over.
   virtual void stop() = 0;
+  /// Is it known who the peer is? A proxy may be about to say.
+  [[nodiscard]] virtual bool knows_peer() const { return true; }
 };
 
-/// TLS for a client, as the options in force say. Pre: they do.
-[[nodiscard]] std::unique_ptr<opening> make_tls_opening(connection& of);
+/// TLS for a client, as the options in force say; the role may have been told to greet already.
+/// Pre: they do.
+[[nodiscard]] std::unique_ptr<opening> make_tls_opening(connection& of, bool has_greeted);
+
+/// A header of the PROXY protocol, perhaps; shard::open_further() follows.
+[[nodiscard]] std::unique_ptr<opening> make_proxy_opening(connection& of);
 
 }  // namespace nuncio::server

@@ -192,18 +192,26 @@ void shard::open(std::unique_ptr<stream> bytes, const boost::asio::ip::tcp::endp
   enroll(c);
   shard_counters::add(counters_.connections, 1);
   c.role_ = node_.make_client(c);
-  if (rules_->tls != nullptr && c.stream_->descriptor() >= 0) {
-    c.opening_ = make_tls_opening(c);
+  if (rules_->opts.proxy_protocol && c.stream_->descriptor() >= 0) {
+    c.opening_ = make_proxy_opening(c);
     c.opening_->begin();
   } else {
-    c.role_->on_open();
-    if (!c.is_ending()) c.role_->on_ready();
-    if (!c.is_ending()) {
-      ++c.waits_;
-      c.stream_->wait_readable(c);
-    }
+    open_further(c, false);
   }
   arm_tick();
+}
+
+// Who the peer is, is known.
+void shard::open_further(connection& c, bool has_greeted) {
+  if (rules_->tls != nullptr && c.stream_->descriptor() >= 0) {
+    c.opening_ = make_tls_opening(c, has_greeted);
+    return c.opening_->begin();
+  }
+  if (!has_greeted) c.role_->on_open();
+  if (!c.is_ending()) c.role_->on_ready();
+  if (c.is_ending()) return;
+  ++c.waits_;
+  c.stream_->wait_readable(c);
 }
 
 // One handshake is over, and another one's turn has come.

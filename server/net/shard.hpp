@@ -160,6 +160,7 @@ class shard {
 
  private:
   friend class connection;
+  friend class proxy_opening;
   friend class tls_opening;
   struct spent {
     connection* of;
@@ -236,6 +237,7 @@ class shard {
 
   // Beginning and ending.
   void open(std::unique_ptr<stream> bytes, const boost::asio::ip::tcp::endpoint& peer);
+  void open_further(connection& c, bool has_greeted);
   void next_handshake();
   void give_up(connection& c, close_reason reason);
   void end_all();

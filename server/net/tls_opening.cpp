@@ -37,16 +37,17 @@ struct step_report {
 
 }  // namespace
 
-std::unique_ptr<opening> make_tls_opening(connection& of) {
-  return std::make_unique<tls_opening>(of);
+std::unique_ptr<opening> make_tls_opening(connection& of, bool has_greeted) {
+  return std::make_unique<tls_opening>(of, has_greeted);
 }
 
-tls_opening::tls_opening(connection& of)
+tls_opening::tls_opening(connection& of, bool has_greeted)
     : connection_(of),
       home_(of.home()),
       rules_(home_.rules_),
       tls_(rules_->opts.tls.value()),
-      timer_(home_.io()) {}
+      timer_(home_.io()),
+      has_greeted_(has_greeted) {}
 
 tls_opening::~tls_opening() = default;
 
@@ -71,6 +72,7 @@ void tls_opening::begin() {
     case tls_options::first_word::handshake:
       return await_handshake();
     case tls_options::first_word::either:
+      if (has_greeted_) return await_client();
       phase_ = phase::silent;
       set_timer(tls_.first_patience);
       return wait_readable();

@@ -24,7 +24,7 @@ class shard;
 /// kernel.
 class tls_opening final : public opening {
  public:
-  explicit tls_opening(connection& of);
+  tls_opening(connection& of, bool has_greeted);
   ~tls_opening() override;
 
   void begin() override;
@@ -74,7 +74,7 @@ class tls_opening final : public opening {
   std::unique_ptr<tls_session> session_;
   boost::asio::steady_timer timer_;
   phase phase_ = phase::silent;
-  bool has_greeted_ = false;
+  bool has_greeted_;
   bool is_waiting_ = false;  // for the socket
   bool has_turn_ = false;
 };

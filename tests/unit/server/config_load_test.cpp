@@ -403,7 +403,6 @@ TEST_CASE("config: what we don't have is checked for its form, and refused by na
            "trusted_keys: [ OABC ]",
            "authorization { auth_callout { issuer: A } }",
            "websocket { port: 80, no_tls: true }",
-           "proxy_protocol: true",
        }) {
     CAPTURE(text);
     CHECK(read(text).has_errors());

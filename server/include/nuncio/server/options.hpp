@@ -54,6 +54,8 @@ struct options {
   access_options access;           ///< who may connect
   std::optional<tls_options> tls;  ///< nothing: there is none
   bool allow_non_tls = false;      ///< clients may do without it
+  /// Headers of the PROXY protocol are read, and believed: only proxies may reach the port.
+  bool proxy_protocol = false;
 
   bool trace = false;               ///< log every operation
   bool trace_headers = false;       ///< of messages, the headers instead of the payload
