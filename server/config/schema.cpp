@@ -110,6 +110,8 @@ const block<options>& node_rows() {
     out.push_back(websocket_row());
     out.push_back(row("allow_non_tls", &options::allow_non_tls, boolean_type(), restart,
                       "TLS is for those who want it"));
+    out.push_back(row("proxy_protocol", &options::proxy_protocol, boolean_type(), restart,
+                      "Believe headers of the PROXY protocol, which say who is behind a proxy"));
     return out;
   }();
   return rows;

@@ -66,6 +66,10 @@ class connection final : public receiver, private stream_events {
     return home_.load(std::memory_order_relaxed) == &here;
   }
   [[nodiscard]] const boost::asio::ip::tcp::endpoint& peer() const noexcept { return peer_; }
+  /// False while a proxy may still say who is behind it: peer() may be the proxy.
+  [[nodiscard]] bool knows_peer() const noexcept {
+    return opening_ == nullptr || opening_->knows_peer();
+  }
   [[nodiscard]] connection_type type() const noexcept { return stream_->type(); }
   /// What its certificate says of who it is; null: it has shown none.
   [[nodiscard]] std::unique_ptr<certificate_names> peer_names() const {
@@ -78,6 +82,7 @@ class connection final : public receiver, private stream_events {
   outbound_queue queue;
 
  private:
+  friend class proxy_opening;
   friend class shard;
   friend class tls_opening;
   friend class waiting_opening;

@@ -195,21 +195,27 @@ void shard::open(std::unique_ptr<stream> bytes,
   enroll(c);
   shard_counters::add(counters_.connections, 1);
   c.role_ = node_.make_client(c);
-  begin(c, by);
+  const bool is_proxied = rules_->opts.proxy_protocol && by == connection_type::standard;
+  if (is_proxied && c.stream_->descriptor() >= 0) {
+    c.opening_ = make_proxy_opening(c);
+    c.opening_->begin();
+  } else {
+    open_further(c, by, false);
+  }
   arm_tick();
 }
 
-// What comes before the role's input, if anything does.
-void shard::begin(connection& c, connection_type by) {
+// Who the peer is, is known. What comes before the role's input, if anything does?
+void shard::open_further(connection& c, connection_type by, bool has_greeted) {
   const bool is_websocket = by == connection_type::websocket;
   const auto& tls = is_websocket ? rules_->websocket_tls : rules_->tls;
   if (tls != nullptr && c.stream_->descriptor() >= 0) {
-    c.opening_ = make_tls_opening(c, by);
+    c.opening_ = make_tls_opening(c, by, has_greeted);
   } else if (is_websocket) {
     c.opening_ = make_websocket_opening(c);
   }
   if (c.opening_ != nullptr) return c.opening_->begin();
-  c.role_->on_open();
+  if (!has_greeted) c.role_->on_open();
   if (!c.is_ending()) c.role_->on_ready();
   if (c.is_ending()) return;
   ++c.waits_;

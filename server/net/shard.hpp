@@ -179,6 +179,7 @@ class shard {
 
  private:
   friend class connection;
+  friend class proxy_opening;
   friend class tls_opening;
   friend class websocket_opening;
   struct spent {
@@ -265,7 +266,7 @@ class shard {
   void open(std::unique_ptr<stream> bytes,
             const boost::asio::ip::tcp::endpoint& peer,
             connection_type by);
-  void begin(connection& c, connection_type by);
+  void open_further(connection& c, connection_type by, bool has_greeted);
   void next_handshake();
   void give_up(connection& c, close_reason reason);
   void end_all();

@@ -56,6 +56,8 @@ struct options {
   std::optional<tls_options> tls;  ///< nothing: there is none
   bool allow_non_tls = false;      ///< clients may do without it
   websocket_options websocket;     ///< WebSocket beside TCP; its port says whether
+  /// Headers of the PROXY protocol are read, and believed: only proxies may reach the port.
+  bool proxy_protocol = false;
 
   bool trace = false;               ///< log every operation
   bool trace_headers = false;       ///< of messages, the headers instead of the payload
