@@ -173,6 +173,8 @@ void tls_opening::on_turn() {
 
 void tls_opening::do_step() {
   phase_ = phase::working;
+  // What is left takes less than the way to the other thread and back.
+  if (session_->is_nearly_done()) return on_step(session_->handshake());
   ++connection_.waits_;
   auto report = std::make_shared<step_report>(home_, *this);
   [[maybe_unused]] const bool is_taken =
