@@ -203,6 +203,7 @@ void shard::open(std::unique_ptr<stream> bytes, const boost::asio::ip::tcp::endp
 
 // Who the peer is, is known.
 void shard::open_further(connection& c, bool has_greeted) {
+  if (!count_by_address(c)) return refuse_address(c, has_greeted);
   if (rules_->tls != nullptr && c.stream_->descriptor() >= 0) {
     c.opening_ = make_tls_opening(c, has_greeted);
     return c.opening_->begin();
@@ -212,6 +213,42 @@ void shard::open_further(connection& c, bool has_greeted) {
   if (c.is_ending()) return;
   ++c.waits_;
   c.stream_->wait_readable(c);
+}
+
+// In-process connections have no address of their own.
+bool shard::count_by_address(connection& c) {
+  const auto limit = rules_->opts.max_connections_per_address;
+  if (limit <= 0 || c.stream_->descriptor() < 0) return true;
+  c.is_counted_ = node_.by_address.join(ip_text(c.peer_.address()), limit);
+  return c.is_counted_;
+}
+
+// Those who are there stay, and are counted from when there is a limit.
+void shard::recount_by_address(connection& c) {
+  const bool is_wanted = rules_->opts.max_connections_per_address > 0;
+  if (is_wanted == c.is_counted_ || c.stream_->descriptor() < 0 || !c.knows_peer()) return;
+  const auto address = ip_text(c.peer_.address());
+  if (is_wanted) {
+    c.is_counted_ = node_.by_address.join(address, -1);
+  } else {
+    c.is_counted_ = false;
+    node_.by_address.leave(address);
+  }
+}
+
+// Who begins with the handshake would understand nothing of it.
+void shard::refuse_address(connection& c, bool has_greeted) {
+  std::uint64_t skipped = 0;
+  if (node_.limit_notice.allow(now_, skipped)) {
+    auto line = c.role_->describe() + " - Too many connections of this address";
+    if (skipped != 0) line += " (" + std::to_string(skipped) + " more such lines left out)";
+    node_.log.write(log_level::error, line);
+  }
+  const auto& tls = rules_->opts.tls;
+  const bool is_silent = !has_greeted && tls && tls->first != tls_options::first_word::info;
+  if (is_silent) return c.end(close_reason::limits);
+  if (!has_greeted) c.role_->on_open();
+  c.fail(protocol::errc::max_connections);
 }
 
 // One handshake is over, and another one's turn has come.
@@ -284,6 +321,7 @@ void shard::finish(connection& c) {
   if (c.own_outlet_ != nullptr) c.own_outlet_->to = nullptr;
   input_.drop(c.kept_);
   if (c.opening_ != nullptr) c.opening_->stop();
+  if (std::exchange(c.is_counted_, false)) node_.by_address.leave(ip_text(c.peer_.address()));
   c.stream_->shutdown();
   strike_off(c);
   if (node_.connections.fetch_sub(1, std::memory_order_acq_rel) == 1) node_.last_one_left();
@@ -368,7 +406,9 @@ void shard::reload(std::shared_ptr<const in_force> next, std::function<void()> d
   post([this, next = std::move(next), done = std::move(done)]() mutable {
     const auto before = std::exchange(rules_, std::move(next));
     for (auto& [cid, c] : connections_) {
-      if (!c->is_ending()) c->role_->on_reload(*before);
+      if (c->is_ending()) continue;
+      recount_by_address(*c);
+      c->role_->on_reload(*before);
     }
     for (auto& [cid, c] : connections_) {
       if (c->is_ending()) continue;
