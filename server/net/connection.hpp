@@ -110,7 +110,8 @@ class connection final : public receiver, private stream_events {
   std::uint8_t move_to_ = stays;  // a shard's index
   std::uint8_t waits_ = 0;        // pending waits of the stream, which must end before we do
   bool suspended_ = false;
-  bool over_ = false;  // off the shard's books
+  bool over_ = false;        // off the shard's books
+  bool is_counted_ = false;  // among those of its address
   bool said_farewell_ = false;
   bool in_blocked_ = false;      // in the shard's list of those whose queue is checked each tick
   std::uint16_t paused_ms_ = 0;  // in the second that began at pause_second_

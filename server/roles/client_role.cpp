@@ -499,6 +499,7 @@ void client_role::on_close(close_reason reason) {
   }
   sids_.clear();
   removed_.clear();
+  leave_tally();
   if (who_ != nullptr) account_->leave();
 
   const bool slow =

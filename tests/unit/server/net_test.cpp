@@ -4,6 +4,7 @@
 #include "net/outbound.hpp"
 #include "net/rate_limited.hpp"
 #include "net/staging.hpp"
+#include "net/tally.hpp"
 #include "net/timer_wheel.hpp"
 #include "seed.hpp"
 
@@ -449,4 +450,19 @@ TEST_CASE("input buffer: many connections in turn each see their own bytes") {
   }
   CHECK(whole > 1000);
   for (auto& s : all) buffer.drop(s.kept);
+}
+
+TEST_CASE("tally: up to the limit, each by itself, and nobody who has gone is remembered") {
+  tally counts;
+  CHECK(counts.join("a", 2));
+  CHECK(counts.join("a", 2));
+  CHECK_FALSE(counts.join("a", 2));
+  CHECK(counts.join("b", 2));
+  CHECK(counts.join("a", -1));
+  CHECK_FALSE(counts.join("a", 3));
+  for (int i = 0; i < 3; ++i) counts.leave("a");
+  counts.leave("b");
+  CHECK(counts.size() == 0);
+  CHECK_FALSE(counts.join("a", 0));
+  CHECK(counts.size() == 0);
 }

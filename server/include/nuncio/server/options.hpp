@@ -34,6 +34,11 @@ struct options {
   std::int64_t max_payload = protocol::default_max_payload;             ///< bytes
   std::int64_t max_pending = protocol::default_max_pending;             ///< bytes per connection
   std::int64_t max_connections = protocol::default_max_connections;     ///< 0 or less: unlimited
+  /// Clients from the same address, and clients that are the same user; 0 or less: unlimited.
+  ///@{
+  std::int64_t max_connections_per_address = 0;
+  std::int64_t max_connections_per_user = 0;
+  ///@}
   std::int64_t max_subscriptions = 0;        ///< per connection; 0 or less: unlimited
   std::uint8_t max_subscription_tokens = 0;  ///< of a subscription's subject; 0: unlimited
   bool headers = true;                       ///< messages may have them
