@@ -101,6 +101,7 @@ class LimitsTest(unittest.TestCase):
         mine.pop().close()
         self.comes_in(server)
         self.refused(server, self.OF_ADDRESS)
+        self.assertIsNotNone(server.wait_for_log("Too many connections of this address"))
         lines = [line for line in server.lines if "Too many connections of this address" in line]
         self.assertGreaterEqual(len(lines), 1)
         self.assertLess(len(lines), 6)
