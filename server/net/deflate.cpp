@@ -65,6 +65,7 @@ inflater::outcome inflater::decompress(std::string_view payload,
     inflateReset(state_.get());
   }
   auto& z = *state_;
+  z.avail_in = 0;  // what a message that failed has left, which is gone
   const auto before = to.size();
   std::size_t filled = before;
   std::string_view left = payload;

@@ -13,6 +13,8 @@ using kind = ws_reader::kind;
 
 // Browsers are sent no longer frames, as the reference does.
 constexpr std::size_t longest_for_browser = 4096;
+// Of what has been read already, so much is looked at once more behind each compressed message.
+constexpr std::size_t most_raw = 4096;
 
 // Which status says that; RFC 6455, section 7.4.1.
 std::uint16_t close_code(close_reason why) noexcept {
@@ -53,15 +55,16 @@ websocket_stream::websocket_stream(std::unique_ptr<stream> below,
 
 stream::result websocket_stream::read(std::span<char> into) {
   if (has_plain()) return hand_out(into);
+  // What is behind the end is nobody's.
+  if (end_ != status::more) return {0, end_};
   std::size_t size = 0;
   auto state = status::more;
-  if (unpacking_ != nullptr && !unpacking_->raw.empty()) {
-    auto& raw = unpacking_->raw;
-    size = std::min(raw.size(), into.size());
-    std::copy_n(raw.begin(), size, into.begin());
-    raw.erase(raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(size));
-  } else if (end_ != status::more) {
-    return {0, end_};
+  const bool has_raw = unpacking_ != nullptr && unpacking_->has_raw();
+  if (has_raw) {
+    const auto& raw = unpacking_->raw;
+    size = std::min({raw.size() - unpacking_->next_raw, into.size(), most_raw});
+    std::copy_n(raw.begin() + static_cast<std::ptrdiff_t>(unpacking_->next_raw), size,
+                into.begin());
   } else {
     // What is left between two messages is too much for an idle connection.
     if (unpacking_ != nullptr && unpacking_->packed.empty()) unpacking_.reset();
@@ -70,20 +73,30 @@ stream::result websocket_stream::read(std::span<char> into) {
     size = got.size;
     state = got.state;
   }
-  auto out = take_frames(into, size);
+  std::size_t used = size;
+  auto out = take_frames(into, used);
+  if (has_raw) {
+    unpacking_->next_raw += used;
+  } else if (used < size && end_ == status::more) {
+    // Order: what follows a compressed message waits until that has been handed out.
+    auto& raw = packed().raw;
+    raw.assign(into.begin() + static_cast<std::ptrdiff_t>(used),
+               into.begin() + static_cast<std::ptrdiff_t>(size));
+    unpacking_->next_raw = 0;
+  }
   if (has_plain()) out += hand_out(into.subspan(out)).size;
   const bool has_more = end_ != status::more || (unpacking_ != nullptr && unpacking_->waits());
   return {out, has_more ? status::more : state, !answer_.empty()};
 }
 
-// Turns the bytes at the front of `into` into those of messages, and says how many there are.
-std::size_t websocket_stream::take_frames(std::span<char> into, std::size_t size) {
-  const char* in = into.data();
+// Turns the bytes at the front of `into` into those of messages, and says how many there are. Of
+// the `size` bytes, says how many it has used: up to a compressed message that holds something.
+std::size_t websocket_stream::take_frames(std::span<char> into, std::size_t& size) {
+  const auto all = std::exchange(size, 0);
   std::size_t out = 0;
   for (;;) {
-    const auto found = reader_.next(in, size, into.data() + out);
-    in += found.used;
-    size -= found.used;
+    const auto found = reader_.next(into.data() + size, all - size, into.data() + out);
+    size += found.used;
     switch (found.what) {
       case kind::nothing:
         return out;
@@ -103,11 +116,7 @@ std::size_t websocket_stream::take_frames(std::span<char> into, std::size_t size
         if (!found.ends_message) break;
         unpack();
         if (end_ != status::more) return out;
-        // Order: what follows waits until this has been handed out.
-        if (has_plain() && size != 0) {
-          packed().raw.insert(packed().raw.begin(), in, in + size);
-          return out;
-        }
+        if (has_plain()) return out;
         break;
       default:
         on_control(found);
@@ -141,19 +150,21 @@ websocket_stream::unpacking& websocket_stream::packed() {
 void websocket_stream::unpack() {
   // Of the thread, since nothing is kept from one message to the next.
   thread_local inflater all;
-  auto& [packed, plain, raw, next] = *unpacking_;
+  auto& packed = unpacking_->packed;
+  auto& plain = unpacking_->plain;
   const auto outcome = all.decompress({packed.data(), packed.size()}, most_, plain);
   packed.clear();
+  if (outcome != inflater::outcome::done) plain = {};
   if (outcome == inflater::outcome::too_large) {
     break_off(close_reason::max_payload, "a compressed message holds too much");
   } else if (outcome == inflater::outcome::damaged) {
     break_off(close_reason::protocol_error, "a compressed message is damaged");
   }
-  if (end_ != status::more) unpacking_.reset();
 }
 
 stream::result websocket_stream::hand_out(std::span<char> into) {
-  auto& [packed, plain, raw, next] = *unpacking_;
+  auto& plain = unpacking_->plain;
+  auto& next = unpacking_->next_plain;
   const auto size = std::min(into.size(), plain.size() - next);
   std::copy_n(plain.begin() + static_cast<std::ptrdiff_t>(next), size, into.begin());
   next += size;

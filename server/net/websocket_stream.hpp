@@ -56,21 +56,24 @@ class websocket_stream final : public stream {
   // Only while compressed messages come in.
   struct unpacking {
     std::vector<char> packed;  // of the message, as far as it has come
-    std::vector<char> plain;   // not handed out yet, from `next` on
-    std::vector<char> raw;     // came behind that
-    std::size_t next = 0;
+    std::vector<char> plain;   // not handed out yet, from `next_plain` on
+    std::vector<char> raw;     // came behind that, from `next_raw` on
+    std::size_t next_plain = 0;
+    std::size_t next_raw = 0;
 
+    [[nodiscard]] bool has_plain() const noexcept { return next_plain < plain.size(); }
+    [[nodiscard]] bool has_raw() const noexcept { return next_raw < raw.size(); }
     // To be read, without a word from the socket.
-    [[nodiscard]] bool waits() const noexcept { return next < plain.size() || !raw.empty(); }
+    [[nodiscard]] bool waits() const noexcept { return has_plain() || has_raw(); }
   };
 
-  std::size_t take_frames(std::span<char> into, std::size_t size);
+  std::size_t take_frames(std::span<char> into, std::size_t& size);
   void on_control(const protocol::ws_reader::event& what);
   void break_off(close_reason why, std::string_view text);
   [[nodiscard]] unpacking& packed();
   void unpack();
   [[nodiscard]] bool has_plain() const noexcept {
-    return unpacking_ != nullptr && unpacking_->next < unpacking_->plain.size();
+    return unpacking_ != nullptr && unpacking_->has_plain();
   }
   result hand_out(std::span<char> into);
 
