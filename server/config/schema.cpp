@@ -80,6 +80,8 @@ const block<options>& node_rows() {
         row("max_connections_per_user", &options::max_connections_per_user,
             number(std::numeric_limits<std::int64_t>::min()), new_connections,
             "Clients at a time that are the same user; 0 or less: no limit"),
+        row("max_accepts", &options::max_accepts, number(std::numeric_limits<std::int64_t>::min()),
+            live, "New connections each second, the others wait; 0 or less: no limit"),
         row("max_subscriptions|max_subs", &options::max_subscriptions,
             number(std::numeric_limits<std::int64_t>::min()), restart,
             "Subscriptions of a connection; 0 or less: no limit"),

@@ -157,6 +157,19 @@ class LimitsTest(unittest.TestCase):
             self.comes_in(server, "a")
         self.refused(server, self.OF_USER, "a", source="127.0.0.3")
 
+    def test_new_connections_come_in_at_a_pace_and_those_who_are_there_do_not_wait(self):
+        server = self.serving("max_accepts: 50")
+        first = self.let_in(server)
+        begin = time.monotonic()
+        crowd = [socket.create_connection(("127.0.0.1", server.port), TIMEOUT) for _ in range(50)]
+        first.socket.sendall(b"PING\r\n")
+        self.assertEqual(first.file.readline(), b"PONG\r\n")
+        self.assertLess(time.monotonic() - begin, 0.5)
+        for one in crowd:
+            self.assertTrue(one.recv(5).startswith(b"INFO"))
+            one.close()
+        self.assertGreater(time.monotonic() - begin, 0.9)
+
 
 if __name__ == "__main__":
     SERVER = sys.argv.pop(1)

@@ -39,6 +39,8 @@ struct options {
   std::int64_t max_connections_per_address = 0;
   std::int64_t max_connections_per_user = 0;
   ///@}
+  /// New connections each second; those beyond it wait in the kernel. 0 or less: as they come.
+  std::int64_t max_accepts = 0;
   std::int64_t max_subscriptions = 0;        ///< per connection; 0 or less: unlimited
   std::uint8_t max_subscription_tokens = 0;  ///< of a subscription's subject; 0: unlimited
   bool headers = true;                       ///< messages may have them
