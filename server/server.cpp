@@ -33,6 +33,8 @@ constexpr int default_port = 4222;
 // Passwords that may wait to be checked: some seconds' worth at bcrypt's usual cost, and no client
 // waits longer than that.
 constexpr std::size_t most_slow_jobs = 64;
+// A tenth of a core's share beside a shard that is busy.
+constexpr int slow_jobs_niceness = 10;
 
 // Steps of handshakes: more than there are handshakes at a time.
 constexpr std::size_t most_handshake_steps = 8192;
@@ -126,7 +128,7 @@ node::node(options settings,
       index(seed),
       all_accounts(seed),
       nonce_key(random_bytes()),
-      aside(most_slow_jobs),
+      aside(most_slow_jobs, slow_jobs_niceness),
       handshakes(most_handshake_steps) {
   const auto cores = std::max(1U, std::thread::hardware_concurrency());
   const auto wanted = std::min(opts.shards == 0 ? cores : opts.shards, epochs::max_members);

@@ -16,6 +16,8 @@ _ALLOWED = [f"other.{i}.>" for i in range(10)] + ["other.*.bar.>", "idle.*", "ch
                                                   "_INBOX.>", "orders.>", "dev.>", "site.>"]
 _DENIED = [f"secret.{i}.>" for i in range(10)] + [f"private.{i}.*" for i in range(5)] + [f"foo.x{i}.>" for i in range(5)]
 
+_BCRYPTED = "$2a$11$abcdefghijklmnopqrstuuNtsQpKnIrqhzvyDspTYsMurdIzHE8wC"
+
 ACCOUNTS, USERS, SUBSCRIPTIONS = 1000, 10, 10
 CONFIGURED_USERS = 10_000
 
@@ -48,7 +50,14 @@ def many_users() -> str:
     return "\n".join(lines) + "\n] }\n"
 
 
-TEXTS = {"permissions": permissions, "accounts": accounts, "many_users": many_users}
+def passwords() -> str:
+    """Everybody is a user without a password; whoever claims to be the victim is asked for one that is hard to check."""
+    # "the right one" at cost 11, which is what `nats server passwd` takes.
+    return (f'authorization {{ users: [ {{ user: bench, password: p }}, {{ user: victim, password: "{_BCRYPTED}" }} ] }}\n'
+            "no_auth_user: bench\n")
+
+
+TEXTS = {"permissions": permissions, "accounts": accounts, "many_users": many_users, "passwords": passwords}
 
 
 def write(folder: Path) -> dict[str, str]:

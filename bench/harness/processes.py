@@ -16,6 +16,7 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _LISTENING = re.compile(r"Listening for client connections on \S*?:(\d+)\s*$", re.MULTILINE)
+_WEBSOCKET = re.compile(r"Listening for websocket clients on \S*?:(\d+)\s*$", re.MULTILINE)
 _READY = "Server is ready"
 START_TIMEOUT_S = 20
 
@@ -82,6 +83,12 @@ class Server:
         if self._process.poll() is None:
             return None
         return f"the server ended with status {self._process.returncode}: {self._last_words()}"
+
+    def websocket_port(self) -> int:
+        port = _WEBSOCKET.search(self._log.read_text(errors="replace"))
+        if not port:
+            raise RunError(f"{self.path} has no WebSocket: {self._last_words()}")
+        return int(port.group(1))
 
     def _last_words(self) -> str:
         return " / ".join(self._log.read_text(errors="replace").splitlines()[-3:])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from . import transports
+
 RATE = "messages_per_second"
 CPU = "server_cpu_ns_per_message"
 RSS = "rss_peak_bytes"
@@ -35,6 +37,9 @@ FIGURES = {
     "rss_bytes": ("RSS, MiB", 1 << 20),
     "pss_bytes": ("PSS, MiB", 1 << 20),
     "server_cpu_ns_per_kib": ("CPU ns per KiB", 1),
+    "guesses_per_second": ("guesses/s", 1),
+    "judged_per_second": ("guesses judged/s", 1),
+    "resumed_share": ("share resumed", 1),
     "check_ms": ("-t, ms", 1),
     "check_cpu_ms": ("CPU of -t, ms", 1),
 }
@@ -74,13 +79,18 @@ class Row:
     floor_size: int | None = None  # the relay is fed with messages of this size beside it
     seconds: float = 3             # about what it takes, when --seconds says nothing
     group: str = ""                # what --cases calls it besides its name
-    # "shards" and "users": ours against itself; "relay"; "natsbench"; "access": no generator
+    # "shards" and "users": ours against itself; "configured": both servers by a configuration; "relay"; "natsbench";
+    # "access": no generator
     kind: str = "peer"
     alternative: tuple[str, ...] = field(default=())  # server arguments of the second server
-    configuration: str = ""        # of access.TEXTS; kind "users": of ours alone, "access": of both
+    configuration: str = ""        # by name; kind "users": of ours alone, else of both
+    transport: str = ""            # as nuncio-bench calls it; "": plain
 
     def is_called(self, word: str) -> bool:
         return word in (self.name, self.case, self.group)
+
+    def is_websocket(self) -> bool:
+        return self.transport in (transports.WEBSOCKET, transports.DEFLATED)
 
 
 def rate_and_cpu(rate: float | None, cpu: float | None) -> tuple[Target, ...]:
@@ -151,6 +161,22 @@ def _users(like: Row) -> Row:
                targets=(Target(like.figures[0], at_least=0.95),))
 
 
+def _over(transport: str, group: str, like: Row, *targets: Target, args: tuple[str, ...] = (), name: str = "",
+          figures: tuple[str, ...] = ()) -> Row:
+    return Row(f"{transport}-{name or like.name}", like.case, (*like.args, *args), figures=figures or like.figures, seconds=like.seconds,
+               targets=targets, group=group, kind="configured", configuration=transport, transport=transport)
+
+
+def _tls(like: Row, *targets: Target, **other) -> Row:
+    return _over(transports.TLS, "tls", like, *targets, **other)
+
+
+def _guessed(name: str, guesses: int, *targets: Target) -> Row:
+    figures = ("p50_us", "p99_us", "p999_us", *(("guesses_per_second", "judged_per_second") if guesses else ()))
+    return Row(name, "lat", ("--rate", "2000", "--guesses", str(guesses)), figures=figures, seconds=10, targets=targets,
+               group="users", kind="configured", configuration="passwords")
+
+
 _FANOUT_10 = _fanout(10, 16, *rate_and_cpu(6, 0.1))
 _ONE2ONE_16 = _one2one("16", 16, *rate_and_cpu(8, 0.08), floor(3))
 _PAIRS_ROW = Row("pairs", "pairs", _PAIRS, targets=rate_and_cpu(5, 0.12))
@@ -168,6 +194,14 @@ _RPCSUBS_10 = _rpc("rpcsubs", 10, 10, *rate_and_cpu(4, 0.12), Target("p50_us", a
 _SUBS_300K = _subs("300k", 300_000, *rate_and_cpu(10, 0.05))
 _CONNECT = Row("connect", "connect", figures=(RATE, CPU, "p50_us", "p99_us", RSS),
                targets=rate_and_cpu(2.5, 0.3))
+# Fewer than otherwise, since each takes a handshake.
+_FEWER = ("--count", "2000")
+_IDLE = Row("idle", "idle", seconds=10,
+            figures=("rss_bytes_per_connection", "first_ping_cpu_us_per_connection",
+                     "idle_cpu_ms_per_second", RATE, CPU, RSS),
+            targets=(Target("rss_bytes_per_connection", at_most=1024, against="own"),
+                     Target("idle_cpu_ms_per_second", at_most=3, against="own")))
+_UNDISTURBED = _guessed("guesses-0", 0)
 
 ROWS: tuple[Row, ...] = (
     _PUB0,
@@ -198,11 +232,7 @@ ROWS: tuple[Row, ...] = (
     _subs("1m", 1_000_000, Target("rss_bytes_per_subscription", at_most=110, against="own"),
           Target("inserts_per_second", at_least=5), Target("removals_per_second", at_least=5)),
     _SUBS_300K,
-    Row("idle", "idle", seconds=10,
-        figures=("rss_bytes_per_connection", "first_ping_cpu_us_per_connection",
-                 "idle_cpu_ms_per_second", RATE, CPU, RSS),
-        targets=(Target("rss_bytes_per_connection", at_most=1024, against="own"),
-                 Target("idle_cpu_ms_per_second", at_most=3, against="own"))),
+    _IDLE,
     Row("slow", "slow", _SLOW, seconds=15,
         figures=("rate_kept", "rate_kept_in_worst_second", "longest_gap_ms",
                  "cut_off_after_s", RATE, CPU, RSS),
@@ -222,6 +252,18 @@ ROWS: tuple[Row, ...] = (
         configuration="accounts", targets=(Target("rss_bytes", at_most=0.3),)),
     Row("check-10k-users", "check", figures=("check_ms", "check_cpu_ms"), group="users", kind="access",
         configuration="many_users", targets=(Target("check_ms", at_most=0.5),)),
+    _UNDISTURBED,
+    _guessed("guesses-1000", 1000, Target("p99_us", at_most=1.5, against=_UNDISTURBED.name)),
+    _tls(_one2one("128", 128), *rate_and_cpu(3, 0.4)),
+    _tls(_one2one("1k", 1024), *rate_and_cpu(3, 0.4)),
+    _tls(_PAIRS_ROW, *rate_and_cpu(3, 0.4)),
+    _tls(_CONNECT, Target(RATE, at_least=1.2), Target("p99_us", at_most=1)),
+    _tls(_CONNECT, Target(RATE, at_least=2), Target("p99_us", at_most=1), args=("--resume", "yes"), name="connect-resumed"),
+    _tls(_IDLE, Target("rss_bytes_per_connection", at_most=0.4),
+         Target("rss_bytes_per_connection", at_most=20 * 1024, against="own"), args=_FEWER),
+    _over(transports.WEBSOCKET, "ws", _one2one("128", 128), Target(RATE, at_least=4)),
+    _over(transports.DEFLATED, "ws", _one2one("128", 128), Target(RATE, at_least=1.5)),
+    _over(transports.WEBSOCKET, "ws", _IDLE, Target("rss_bytes_per_connection", at_most=3 * 1024, against="own"), args=_FEWER),
     *(Row(f"relay-{label}", "relay", _size(size), figures=(RATE, CPU, "server_cpu_ns_per_kib"),
           kind="relay") for label, size in _SIZES),
     Row("natsbench-pub0", "natsbench", ("pub",), figures=(RATE, CPU), kind="natsbench"),
@@ -254,7 +296,7 @@ def choose(words: list[str]) -> list[Row]:
     if unknown:
         raise ValueError(f"no such case: {', '.join(unknown)} (--list shows them)")
     chosen = {r.name for r in ROWS if any(r.is_called(w) and
-                                          (r.kind not in ("shards", "users") or w in (r.name, r.group))
+                                          (r.kind not in ("shards", "users", "configured") or w in (r.name, r.group))
                                           for w in words)}
     # A target that compares with another row needs that row.
     names = {r.name for r in ROWS}

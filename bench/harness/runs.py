@@ -22,7 +22,7 @@ class Tools:
     generator: str
     nats_cli: str | None
     seconds: float | None
-    configurations: dict[str, str] = field(default_factory=dict)  # paths of access.TEXTS
+    configurations: dict[str, str] = field(default_factory=dict)  # paths by name
 
 
 @dataclass
@@ -60,6 +60,8 @@ class RowResult:
 
 def _generator_args(row: Row, tools: Tools) -> list[str]:
     args = ["--case", row.case, *row.args]
+    if row.transport:
+        args += ["--transport", row.transport]
     if tools.seconds is not None:
         args += ["--seconds", f"{tools.seconds:g}"]
     return args
@@ -87,9 +89,12 @@ def run_once(row: Row, side: Side, tools: Tools) -> dict:
         for a in side.args:
             args += ["--server-arg", a]
         return _generate(args, tools)
-    with Server(side.path, side.args) as server:
+    # Both servers have it; where one is compared with itself, its arguments say which does.
+    configured = ["-c", tools.configurations[row.configuration]] if row.kind == "configured" else []
+    with Server(side.path, [*side.args, *configured]) as server:
         try:
-            return _generate([*args, "--port", str(server.port), "--pid", str(server.pid)], tools)
+            port = server.websocket_port() if row.is_websocket() else server.port
+            return _generate([*args, "--port", str(port), "--pid", str(server.pid)], tools)
         except RunError as e:
             raise RunError(f"{e} ({reason})" if (reason := server.ended_early()) else str(e)) from e
 

@@ -2,9 +2,9 @@
 // socket is full.
 #pragma once
 
+#include "connection.hpp"
 #include "event_loop.hpp"
 #include "message_reader.hpp"
-#include "socket.hpp"
 
 #include <string>
 #include <string_view>
@@ -18,17 +18,20 @@ namespace nuncio::bench {
 template <class Role>
 class client : public event_handler {
  public:
-  client(event_loop& loop, unique_fd fd, bool like_messages)
-      : loop_(loop), fd_(std::move(fd)), reader_(like_messages) {
-    loop_.add(fd_.get(), EPOLLIN, *this);
+  client(event_loop& loop, connection to, bool like_messages)
+      : loop_(loop), connection_(std::move(to)), reader_(like_messages) {
+    waits_ = connection_.has_unsent();
+    loop_.add(fd(), wanted_events(), *this);
   }
   client(const client&) = delete;
   client& operator=(const client&) = delete;
 
   void on_events(std::uint32_t events) final {
     if (events & ~std::uint32_t{EPOLLOUT}) {
-      reader_.read_from(fd_.get(), loop_, role());
-      role().on_read();
+      do {
+        reader_.read_from(connection_, loop_, role());
+        role().on_read();
+      } while (connection_.has_more());
     }
     flush();
   }
@@ -53,31 +56,33 @@ class client : public event_handler {
   void on_read() {}
 
   std::size_t pings() const { return pings_; }
-  int fd() const { return fd_.get(); }
+  int fd() const { return connection_.fd(); }
 
  protected:
+  connection& to() { return connection_; }
   // What is to be said next; flush sends as much of it as the socket takes, the loop the rest.
   std::string& text() { return text_; }
   void flush() {
-    if (!text_.empty()) {
-      sent_ += send_some(fd_.get(), std::string_view(text_).substr(sent_));
+    if (!text_.empty() || connection_.has_unsent()) {
+      sent_ += connection_.send_some(std::string_view(text_).substr(sent_));
       if (sent_ == text_.size()) {
         text_.clear();
         sent_ = 0;
       }
     }
-    const bool waits = !text_.empty();
+    const bool waits = connection_.has_unsent() || (!text_.empty() && !connection_.is_opening());
     if (waits != waits_) {
-      loop_.modify(fd_.get(), waits ? EPOLLIN | EPOLLOUT : EPOLLIN, *this);
       waits_ = waits;
+      loop_.modify(fd(), wanted_events(), *this);
     }
   }
 
  private:
   Role& role() { return static_cast<Role&>(*this); }
+  std::uint32_t wanted_events() const { return waits_ ? EPOLLIN | EPOLLOUT : EPOLLIN; }
 
   event_loop& loop_;
-  unique_fd fd_;
+  connection connection_;
   message_reader reader_;
   std::string text_;
   std::size_t sent_ = 0;  // bytes of it

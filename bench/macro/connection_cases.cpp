@@ -3,6 +3,7 @@
 #include "client.hpp"
 #include "process_stats.hpp"
 #include "streams.hpp"
+#include "tls_layer.hpp"
 #include "workload.hpp"
 
 #include <sys/resource.h>
@@ -27,12 +28,15 @@ unsigned source_of(std::size_t i) {
 // Goes through INFO, CONNECT, PING, PONG on its own; afterwards it only answers PINGs.
 class opening_client final : public client<opening_client> {
  public:
-  opening_client(event_loop& loop, std::uint16_t port, unsigned source, std::string commands)
-      : client(loop, start_connect(port, source), false), commands_(std::move(commands)) {}
+  opening_client(event_loop& loop, const endpoint& server, unsigned source, std::string commands)
+      : client(loop, start_connection(server, source), false),
+        server_(server),
+        commands_(std::move(commands)) {}
 
   void on_info() {
     if (greeted_) return;  // a later INFO is news, not a greeting
     greeted_ = true;
+    if (server_.speaks == transport::tls) to().start_tls(server_);
     text().append(connect_line).append(commands_).append("PING\r\n");
     commands_ = {};
   }
@@ -44,6 +48,7 @@ class opening_client final : public client<opening_client> {
   nanoseconds time_to_open() const { return opened_at_ - started_at_; }
 
  private:
+  const endpoint& server_;
   std::string commands_;
   nanoseconds started_at_ = now_ns();
   nanoseconds opened_at_ = 0;
@@ -53,7 +58,7 @@ class opening_client final : public client<opening_client> {
 using connections = std::vector<std::unique_ptr<opening_client>>;
 
 // Each with one subscription, a few being opened at a time.
-connections open_idle(event_loop& loop, std::uint16_t port, std::size_t count) {
+connections open_idle(event_loop& loop, const endpoint& server, std::size_t count) {
   constexpr std::size_t at_a_time = 64;
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
@@ -66,7 +71,7 @@ connections open_idle(event_loop& loop, std::uint16_t port, std::size_t count) {
   while (all.size() < count || !opening.empty()) {
     while (all.size() < count && opening.size() < at_a_time) {
       const std::size_t i = all.size();
-      all.push_back(std::make_unique<opening_client>(loop, port, source_of(i),
+      all.push_back(std::make_unique<opening_client>(loop, server, source_of(i),
                                                      "SUB idle." + std::to_string(i) + " 1\r\n"));
       opening.push_back(all.back().get());
     }
@@ -90,7 +95,7 @@ void run_idle(const options& o, result& into) {
   measurement opening(o.pid);
   const std::uint64_t rss_before = process_memory(o.pid).rss;
   opening.start();
-  const connections all = open_idle(loop, o.port, count);
+  const connections all = open_idle(loop, o.server, count);
   opening.stop();
   run_for(loop, one_second);
   const std::uint64_t rss_after = process_memory(o.pid).rss;
@@ -118,12 +123,12 @@ void run_idle(const options& o, result& into) {
 
 void run_mixed(const options& o, result& into) {
   event_loop loop;
-  const connections idle = open_idle(loop, o.port, o.count_or(10'000));
+  const connections idle = open_idle(loop, o.server, o.count_or(10'000));
   run_for(loop, to_ns(first_pings_s));
   workload work(loop, o);
   streams all(work, loop);
-  all.add_receiver(o.port, "foo", 1);
-  all.feed(add_stream_publisher(work, o.port, "foo", o.size), 0);
+  all.add_receiver(o.server, "foo", 1);
+  all.feed(add_stream_publisher(work, o.server, "foo", o.size), 0);
   work.run(o.seconds_or(3), into);
 }
 
@@ -143,7 +148,7 @@ void run_connect(const options& o, result& into) {
           slot.reset();
         }
         if (!slot) {
-          slot = std::make_unique<opening_client>(loop, o.port, source_of(started++), "");
+          slot = std::make_unique<opening_client>(loop, o.server, source_of(started++), "");
         }
       }
       loop.run_once(end - now);
@@ -152,11 +157,20 @@ void run_connect(const options& o, result& into) {
   run_until(now_ns() + to_ns(o.warm_up));
   opened = 0;
   times.clear();
+  const handshake_counts handshakes_before =
+      o.server.tls == nullptr ? handshake_counts{} : handshakes_of(*o.server.tls);
   measurement measured(o.pid);
   measured.start();
   run_until(now_ns() + to_ns(o.seconds_or(3)));
   measured.stop();
   measured.report(into, opened);
+  if (o.server.tls != nullptr) {
+    const handshake_counts handshakes = handshakes_of(*o.server.tls);
+    const auto share = static_cast<double>(handshakes.resumed - handshakes_before.resumed) /
+                       static_cast<double>(handshakes.all - handshakes_before.all);
+    if (o.resumes && share < 0.99) fail("only " + std::to_string(share) + " of them were resumed");
+    into.add("resumed_share", share);
+  }
   times.report(into);
 }
 

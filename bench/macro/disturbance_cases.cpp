@@ -22,8 +22,8 @@ namespace {
 // Subscribes and unsubscribes as fast as it is let: the next round begins with the answer.
 class churner final : public client<churner> {
  public:
-  churner(event_loop& loop, std::uint16_t port, std::size_t index)
-      : client(loop, open_client(port), false) {
+  churner(event_loop& loop, const endpoint& server, std::size_t index)
+      : client(loop, open_client(server), false) {
     const std::string subject = "churn." + std::to_string(index);
     for (std::size_t i = 0; i < pairs_per_round; ++i) {
       const std::string sid = std::to_string(i + 1);
@@ -114,11 +114,11 @@ void run_churn(const options& o, result& into) {
   event_loop loop;
   workload work(loop, o);
   streams all(work, loop);
-  all.add_receiver(o.port, "foo", 1);
-  all.feed(add_stream_publisher(work, o.port, "foo", o.size), 0);
+  all.add_receiver(o.server, "foo", 1);
+  all.feed(add_stream_publisher(work, o.server, "foo", o.size), 0);
   std::vector<std::unique_ptr<churner>> churners;
   for (std::size_t i = 0; i < o.count_or(8); ++i) {
-    churners.push_back(std::make_unique<churner>(loop, o.port, i));
+    churners.push_back(std::make_unique<churner>(loop, o.server, i));
     churners.back()->start();
   }
   const auto pairs = [&churners] {
@@ -141,9 +141,9 @@ void run_slow(const options& o, result& into) {
   event_loop loop;
   workload work(loop, o);
   streams all(work, loop);
-  publisher& from = add_stream_publisher(work, o.port, "foo", o.size);
+  publisher& from = add_stream_publisher(work, o.server, "foo", o.size);
   for (std::size_t i = 0; i < o.subscribers; ++i) {
-    all.add_receiver(o.port, "foo", 1);
+    all.add_receiver(o.server, "foo", 1);
     all.feed(from, i);
   }
   const std::size_t stalled = o.subscribers - 1;
@@ -172,7 +172,7 @@ void run_slow(const options& o, result& into) {
     work.step(one_second / 100);
     growth.look(work.delivered(), now);
     if (cut_off < 0 && now >= next_look) {
-      if (!server_holds(o.port, own_port(stalled_fd))) cut_off = now - stall_start;
+      if (!server_holds(o.server.port, own_port(stalled_fd))) cut_off = now - stall_start;
       next_look = now + one_second / 10;
     }
   }

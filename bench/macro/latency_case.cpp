@@ -2,6 +2,7 @@
 // generator's own lateness included, counts.
 #include "cases.hpp"
 #include "client.hpp"
+#include "guessers.hpp"
 #include "publisher.hpp"
 #include "result.hpp"
 
@@ -15,8 +16,8 @@ namespace {
 
 class paced_publisher final : public client<paced_publisher> {
  public:
-  paced_publisher(event_loop& loop, std::uint16_t port, std::size_t payload_size, double rate)
-      : client(loop, open_client(port), false),
+  paced_publisher(event_loop& loop, const endpoint& server, std::size_t payload_size, double rate)
+      : client(loop, open_client(server), false),
         line_(pub_line("foo", payload_size)),
         rest_(std::string(payload_size - 16, filler) + "\r\n"),
         rate_(rate) {}
@@ -47,8 +48,8 @@ class paced_publisher final : public client<paced_publisher> {
 
 class timing_receiver final : public client<timing_receiver> {
  public:
-  timing_receiver(event_loop& loop, std::uint16_t port)
-      : client(loop, open_client(port, "SUB foo 1\r\n"), true) {}
+  timing_receiver(event_loop& loop, const endpoint& server)
+      : client(loop, open_client(server, "SUB foo 1\r\n"), true) {}
 
   void on_message(const message& m) {
     if (m.stamp != received_) {
@@ -69,9 +70,11 @@ class timing_receiver final : public client<timing_receiver> {
 void publish_until(event_loop& loop,
                    paced_publisher& from,
                    const timing_receiver& to,
+                   guessers& guessing,
                    nanoseconds end) {
   for (nanoseconds now = now_ns(); now < end; now = now_ns()) {
     from.publish_due(now);
+    guessing.work(now);
     loop.run_once(std::min(end, from.next_due()) - now_ns());
   }
   while (to.received() < from.published()) {
@@ -86,19 +89,27 @@ void run_lat(const options& o, result& into) {
   // Timers by default fire up to 50 us late.
   if (::prctl(PR_SET_TIMERSLACK, 1) != 0) fail_by_errno("prctl");
   event_loop loop;
-  timing_receiver to(loop, o.port);
-  paced_publisher from(loop, o.port, o.size, o.rate);
+  timing_receiver to(loop, o.server);
+  paced_publisher from(loop, o.server, o.size, o.rate);
+  guessers guessing(loop, o.server, o.guesses);
   const nanoseconds start = now_ns();
   from.start(start);
-  publish_until(loop, from, to, start + to_ns(o.warm_up));
+  guessing.start(start);
+  publish_until(loop, from, to, guessing, start + to_ns(o.warm_up));
   to.times().clear();
   const std::uint64_t before = to.received();
+  const std::uint64_t begun = guessing.begun();
+  const std::uint64_t judged = guessing.judged();
   measurement measured(o.pid);
   measured.start();
-  publish_until(loop, from, to, now_ns() + to_ns(o.seconds_or(10)));
+  publish_until(loop, from, to, guessing, now_ns() + to_ns(o.seconds_or(10)));
   measured.stop();
   measured.report(into, to.received() - before);
   to.times().report(into);
+  if (o.guesses > 0) {
+    into.add("guesses_per_second", measured.per_second(guessing.begun() - begun));
+    into.add("judged_per_second", measured.per_second(guessing.judged() - judged));
+  }
 }
 
 }  // namespace nuncio::bench

@@ -27,7 +27,8 @@ int run(int argc, char** argv) {
   const options o = parse_options(argc, argv);
   const auto known = cases.find(o.case_name);
   if (known == cases.end()) fail("unknown case '" + o.case_name + "'");
-  if (o.case_name != "start" && (o.port == 0 || o.pid == 0)) fail("--port and --pid are needed");
+  if (o.case_name != "start" && (o.server.port == 0 || o.pid == 0))
+    fail("--port and --pid are needed");
   result into;
   into.add("case", o.case_name);
   int status = 0;

@@ -3,9 +3,9 @@
 // line that differs is parsed. Of a large payload only the first bytes and the end are looked at.
 #pragma once
 
+#include "connection.hpp"
 #include "event_loop.hpp"
 #include "failure.hpp"
-#include "socket.hpp"
 
 #include <cstdint>
 #include <cstring>
@@ -41,14 +41,14 @@ class message_reader {
   // Like messages: their control lines are equal, as on a connection with one subscription.
   explicit message_reader(bool like_messages) : like_messages_(like_messages) {}
 
-  // Reads once from the socket. The sink has on_message(const message&) and
+  // Reads once from the connection. The sink has on_message(const message&) and
   // on_control(std::string_view line), the latter without the line's end.
   template <class Sink>
-  void read_from(int fd, event_loop& loop, Sink& sink) {
+  void read_from(connection& from, event_loop& loop, Sink& sink) {
     char* const buffer = loop.read_buffer();
     std::memcpy(buffer, rest_.data(), rest_.size());
     const std::size_t n =
-        receive_some(fd, buffer + rest_.size(), event_loop::read_buffer_size - rest_.size());
+        from.receive_some(buffer + rest_.size(), event_loop::read_buffer_size - rest_.size());
     if (n == 0) return;
     const char* const end = buffer + rest_.size() + n;
     const char* const at = consume(buffer, end, sink);

@@ -1,6 +1,7 @@
 #include "options.hpp"
 
 #include "failure.hpp"
+#include "tls_layer.hpp"
 
 #include <charconv>
 #include <functional>
@@ -28,7 +29,7 @@ options parse_options(int argc, char** argv) {
   };
   const std::map<std::string_view, std::function<void(std::string_view, std::string_view)>> known{
       {"--case", [&o](auto, auto text) { o.case_name = text; }},
-      {"--port", number(o.port)},
+      {"--port", number(o.server.port)},
       {"--pid", number(o.pid)},
       {"--seconds", number(o.seconds)},
       {"--warm-up", number(o.warm_up)},
@@ -39,7 +40,10 @@ options parse_options(int argc, char** argv) {
       {"--outstanding", number(o.outstanding)},
       {"--count", number(o.count)},
       {"--rate", number(o.rate)},
-      {"--server", [&o](auto, auto text) { o.server = text; }},
+      {"--guesses", number(o.guesses)},
+      {"--transport", [&o](auto, auto text) { o.server.speaks = transport_of(text); }},
+      {"--resume", [&o](auto, auto text) { o.resumes = text == "yes"; }},
+      {"--server", [&o](auto, auto text) { o.executable = text; }},
       {"--server-arg", [&o](auto, auto text) { o.server_args.emplace_back(text); }},
   };
   for (int i = 1; i < argc; ++i) {
@@ -53,6 +57,7 @@ options parse_options(int argc, char** argv) {
   if (o.publishers < 1 || o.publishers > 255) fail("--publishers: between 1 and 255");
   if (o.requesters < 1 || o.requesters > 255) fail("--requesters: between 1 and 255");
   if (o.outstanding < 1) fail("--outstanding: at least 1");
+  if (o.server.speaks == transport::tls) o.server.tls = make_tls_client(o.resumes);
   return o;
 }
 
@@ -61,6 +66,8 @@ const char* usage() {
          "S]\n"
          "                    [--size BYTES] [--publishers N] [--subscribers N]\n"
          "                    [--requesters N] [--outstanding N] [--count N] [--rate PER_SECOND]\n"
+         "                    [--guesses PER_SECOND] [--resume yes]\n"
+         "                    [--transport plain|tls|ws|ws-deflate]\n"
          "       nuncio-bench --case start --server PATH [--server-arg ARG]... [--count N]\n"
          "       nuncio-bench relay-server\n"
          "Prints one JSON object; the exit status is 1 when the server broke a promise.\n";

@@ -1,6 +1,8 @@
 // What the command line says about one run.
 #pragma once
 
+#include "endpoint.hpp"
+
 #include <sys/types.h>
 
 #include <cstddef>
@@ -12,18 +14,20 @@ namespace nuncio::bench {
 
 struct options {
   std::string case_name;
-  std::uint16_t port = 0;
-  pid_t pid = 0;       // the server's process, whose CPU and memory are counted
-  double seconds = 0;  // 0: the case's own default
+  endpoint server;
+  bool resumes = false;  // TLS by the tickets of earlier connections
+  pid_t pid = 0;         // the server's process, whose CPU and memory are counted
+  double seconds = 0;    // 0: the case's own default
   double warm_up = 0.3;
   std::size_t size = 16;  // payload
   std::size_t publishers = 1;
   std::size_t subscribers = 1;
   std::size_t requesters = 1;
   std::size_t outstanding = 1;
-  std::size_t count = 0;  // subscriptions, connections or starts; 0: the case's own default
-  double rate = 2000;     // messages/s of the open loop
-  std::string server;     // the executable the `start` case runs
+  std::size_t count = 0;   // subscriptions, connections or starts; 0: the case's own default
+  double rate = 2000;      // messages/s of the open loop
+  double guesses = 0;      // logins with a wrong password a second, beside the open loop
+  std::string executable;  // what the `start` case runs
   std::vector<std::string> server_args;
 
   double seconds_or(double otherwise) const { return seconds > 0 ? seconds : otherwise; }

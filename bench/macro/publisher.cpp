@@ -30,14 +30,14 @@ std::string pub_line(std::string_view subject, std::size_t payload_size) {
   return "PUB " + std::string(subject) + " " + std::to_string(payload_size) + "\r\n";
 }
 
-publisher::publisher(event_loop& loop, unique_fd fd, std::size_t index, batch_ring ring)
+publisher::publisher(event_loop& loop, connection to, std::size_t index, batch_ring ring)
     : loop_(loop),
-      fd_(std::move(fd)),
+      connection_(std::move(to)),
       index_(index),
       ring_(std::move(ring)),
       window_(window_bytes / ring_.average_wire_size()) {
   // Edge-triggered: being full is frequent, and "writable" then comes without asking for it.
-  loop_.add(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLET, *this);
+  loop_.add(connection_.fd(), EPOLLIN | EPOLLOUT | EPOLLET, *this);
 }
 
 void publisher::unfollow(const std::uint64_t& received) {
@@ -59,7 +59,7 @@ bool publisher::pump() {
   if (full_) return false;
   if (at_ == current_size()) {
     if (!control_.empty()) {
-      const std::size_t n = send_some(fd_.get(), control_);
+      const std::size_t n = connection_.send_some(control_);
       control_.erase(0, n);
       full_ = !control_.empty();
       return !full_;
@@ -68,7 +68,7 @@ bool publisher::pump() {
     start_next();
   }
   const std::string_view bytes = ring_.batches()[current_].bytes;
-  const std::size_t n = send_some(fd_.get(), bytes.substr(at_));
+  const std::size_t n = connection_.send_some(bytes.substr(at_));
   at_ += n;
   full_ = n == 0;
   return !full_;
@@ -88,7 +88,7 @@ void publisher::start_next() {
 void publisher::on_events(std::uint32_t events) {
   if (events & EPOLLOUT) full_ = false;
   // What comes here is an answer now and then, never as much as the buffer holds: one read is all.
-  if (events & ~std::uint32_t{EPOLLOUT}) reader_.read_from(fd_.get(), loop_, *this);
+  if (events & ~std::uint32_t{EPOLLOUT}) reader_.read_from(connection_, loop_, *this);
 }
 
 void publisher::on_control(std::string_view line) {

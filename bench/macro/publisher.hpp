@@ -49,7 +49,7 @@ std::string pub_line(std::string_view subject, std::size_t payload_size);
 
 class publisher final : public event_handler {
  public:
-  publisher(event_loop& loop, unique_fd fd, std::size_t index, batch_ring ring);
+  publisher(event_loop& loop, connection to, std::size_t index, batch_ring ring);
   publisher(const publisher&) = delete;
   publisher& operator=(const publisher&) = delete;
 
@@ -83,7 +83,7 @@ class publisher final : public event_handler {
   void start_next();
 
   event_loop& loop_;
-  unique_fd fd_;
+  connection connection_;
   std::size_t index_;
   batch_ring ring_;
   message_reader reader_{false};

@@ -67,8 +67,8 @@ class group_member_check {
 template <class Check>
 class receiver final : public client<receiver<Check>> {
  public:
-  receiver(event_loop& loop, unique_fd fd, bool like_messages, Check check)
-      : client<receiver>(loop, std::move(fd), like_messages), check_(std::move(check)) {}
+  receiver(event_loop& loop, connection to, bool like_messages, Check check)
+      : client<receiver>(loop, std::move(to), like_messages), check_(std::move(check)) {}
 
   void on_message(const message& m) { check_.on_message(m); }
   const Check& check() const { return check_; }

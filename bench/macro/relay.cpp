@@ -37,12 +37,12 @@ void run_relay(const options& o, result& into) {
   workload work(loop, o);
   work.expect_no_answers();
   streams all(work, loop);
-  unique_fd source = connect_to(o.port);
+  unique_fd source = connect_to(o.server.port);
   // What the subscriber of one2one gets, so that it is read and checked by the same code.
   batch_ring ring;
   ring.fill("MSG foo 1 " + std::to_string(o.size) + "\r\n", o.size);
   const double wire_size = static_cast<double>(ring.average_wire_size());
-  all.add_receiver(connect_to(o.port), "foo", 1);
+  all.add_receiver(connect_to(o.server.port), "foo", 1);
   all.feed(work.add_publisher(std::move(source), std::move(ring)), 0);
   const std::uint64_t measured = work.run(o.seconds_or(3), into);
   into.add("server_cpu_ns_per_kib", work.measured().server_cpu_per(measured) * 1024 / wire_size);

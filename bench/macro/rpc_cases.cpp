@@ -28,8 +28,8 @@ void append_stamps(std::string& to, std::uint64_t first, std::uint64_t second) {
 
 class responder final : public client<responder> {
  public:
-  responder(event_loop& loop, std::uint16_t port)
-      : client(loop, open_client(port, "SUB svc.echo 1\r\n"), false) {}
+  responder(event_loop& loop, const endpoint& server)
+      : client(loop, open_client(server, "SUB svc.echo 1\r\n"), false) {}
 
   void on_message(const message& m) {
     if (m.subject != "svc.echo" || m.sid != 1 || m.reply.empty() || m.size != 16) {
@@ -45,9 +45,12 @@ enum class inbox { one_per_requester, one_per_request };
 
 class requester final : public client<requester> {
  public:
-  requester(
-      event_loop& loop, std::uint16_t port, std::size_t index, std::size_t outstanding, inbox kind)
-      : client(loop, open_client(port, opening(index, kind)), false),
+  requester(event_loop& loop,
+            const endpoint& server,
+            std::size_t index,
+            std::size_t outstanding,
+            inbox kind)
+      : client(loop, open_client(server, opening(index, kind)), false),
         index_(index),
         kind_(kind),
         prefix_(inbox_prefix(index)),
@@ -163,10 +166,10 @@ void request_for(event_loop& loop, requesters& all, nanoseconds duration) {
 
 void run_requests(const options& o, inbox kind, result& into) {
   event_loop loop;
-  responder echo(loop, o.port);
+  responder echo(loop, o.server);
   requesters all;
   for (std::size_t i = 0; i < o.requesters; ++i) {
-    all.push_back(std::make_unique<requester>(loop, o.port, i, o.outstanding, kind));
+    all.push_back(std::make_unique<requester>(loop, o.server, i, o.outstanding, kind));
   }
   request_for(loop, all, to_ns(o.warm_up));
   latencies times;

@@ -100,35 +100,12 @@ std::size_t receive_some(int fd, char* into, std::size_t room) {
   fail_by_errno("recv");
 }
 
-void send_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const std::size_t n = send_some(fd, bytes);
-    if (n == 0) wait_for(fd, POLLOUT, "take what was sent");
-    bytes.remove_prefix(n);
-  }
-}
-
 void wait_readable(int fd) {
   wait_for(fd, POLLIN, "answer");
 }
 
-unique_fd open_client(std::uint16_t port, std::string_view commands) {
-  unique_fd fd = connect_to(port);
-  std::string text;
-  const auto read_until = [&](std::string_view end) {
-    while (text.find(end) == std::string::npos) {
-      wait_readable(fd.get());
-      char part[4096];
-      text.append(part, receive_some(fd.get(), part, sizeof part));
-      if (text.find("-ERR") != std::string::npos) fail("the server says " + text);
-    }
-  };
-  read_until("\r\n");
-  if (!text.starts_with("INFO ")) fail("the server opens with " + text);
-  send_all(fd.get(), std::string(connect_line).append(commands).append("PING\r\n"));
-  read_until("PONG\r\n");
-  if (!text.ends_with("PONG\r\n")) fail("more than a PONG came: " + text);
-  return fd;
+void wait_writable(int fd) {
+  wait_for(fd, POLLOUT, "take what was sent");
 }
 
 }  // namespace nuncio::bench

@@ -1,4 +1,4 @@
-// Loopback TCP sockets: owning a descriptor, connecting, writing all of a text.
+// Loopback TCP sockets: owning a descriptor, connecting, sending and receiving what can be.
 #pragma once
 
 #include <unistd.h>
@@ -50,19 +50,8 @@ std::pair<unique_fd, std::uint16_t> listen_on_free_port();
 std::size_t send_some(int fd, std::string_view bytes);
 std::size_t receive_some(int fd, char* into, std::size_t room);
 
-// Blocks until everything is written.
-void send_all(int fd, std::string_view bytes);
-
-// Blocks until the descriptor can be read; a failure after ten seconds.
+// Block until the descriptor can be read or written; a failure after ten seconds.
 void wait_readable(int fd);
-
-// What a client says first: neither verbose nor pedantic, with headers.
-inline constexpr std::string_view connect_line =
-    "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"echo\":true,"
-    "\"lang\":\"bench\",\"version\":\"1\"}\r\n";
-
-// A client connection that has got its first PONG; `commands` (SUBs) go before the PING, so that
-// they are in force.
-unique_fd open_client(std::uint16_t port, std::string_view commands = {});
+void wait_writable(int fd);
 
 }  // namespace nuncio::bench

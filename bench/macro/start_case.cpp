@@ -1,8 +1,8 @@
 // start: from exec to the first PONG, and the memory the server has then.
 #include "cases.hpp"
+#include "connection.hpp"
 #include "failure.hpp"
 #include "process_stats.hpp"
-#include "socket.hpp"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -90,12 +90,12 @@ double median(std::vector<double> values) {
 }  // namespace
 
 void run_start(const options& o, result& into) {
-  if (o.server.empty()) fail("--server is needed");
+  if (o.executable.empty()) fail("--server is needed");
   std::vector<double> milliseconds, cpu_milliseconds, rss, pss;
   for (std::size_t i = 0; i < o.count_or(20); ++i) {
     const nanoseconds start = now_ns();
-    child_server server(o.server, o.server_args);
-    const unique_fd client = open_client(server.wait_for_port());
+    child_server server(o.executable, o.server_args);
+    const connection client = open_client({.port = server.wait_for_port()});
     milliseconds.push_back(static_cast<double>(now_ns() - start) / 1e6);
     cpu_milliseconds.push_back(static_cast<double>(process_cpu_ns(server.pid())) / 1e6);
     const memory_use memory = process_memory(server.pid());

@@ -3,30 +3,30 @@
 namespace nuncio::bench {
 
 publisher& add_stream_publisher(workload& work,
-                                std::uint16_t port,
+                                const endpoint& server,
                                 std::string_view subject,
                                 std::size_t payload_size) {
   batch_ring ring;
   ring.fill(pub_line(subject, payload_size), payload_size);
-  return work.add_publisher(open_client(port), std::move(ring));
+  return work.add_publisher(open_client(server), std::move(ring));
 }
 
 streams::streams(workload& work, event_loop& loop) : loop_(loop) {
   work.count_deliveries([this] { return delivered(); }, [this] { return expected(); });
 }
 
-streams::subscriber& streams::add_receiver(std::uint16_t port,
+streams::subscriber& streams::add_receiver(const endpoint& server,
                                            std::string_view subject,
                                            std::size_t publishers) {
-  return add_receiver(open_client(port, "SUB " + std::string(subject) + " 1\r\n"), subject,
+  return add_receiver(open_client(server, "SUB " + std::string(subject) + " 1\r\n"), subject,
                       publishers);
 }
 
-streams::subscriber& streams::add_receiver(unique_fd fd,
+streams::subscriber& streams::add_receiver(connection to,
                                            std::string_view subject,
                                            std::size_t publishers) {
   receivers_.push_back(
-      {std::make_unique<subscriber>(loop_, std::move(fd), true,
+      {std::make_unique<subscriber>(loop_, std::move(to), true,
                                     in_order_check(std::string(subject), publishers)),
        {}});
   return *receivers_.back().subscriber;

@@ -13,7 +13,7 @@ namespace nuncio::bench {
 
 // A publisher of like messages to one subject.
 publisher& add_stream_publisher(workload& work,
-                                std::uint16_t port,
+                                const endpoint& server,
                                 std::string_view subject,
                                 std::size_t payload_size);
 
@@ -24,8 +24,10 @@ class streams {
   // From here on the load counts what these subscribers get.
   streams(workload& work, event_loop& loop);
 
-  subscriber& add_receiver(std::uint16_t port, std::string_view subject, std::size_t publishers);
-  subscriber& add_receiver(unique_fd fd, std::string_view subject, std::size_t publishers);
+  subscriber& add_receiver(const endpoint& server,
+                           std::string_view subject,
+                           std::size_t publishers);
+  subscriber& add_receiver(connection to, std::string_view subject, std::size_t publishers);
   void feed(publisher& from, std::size_t to, std::size_t publisher_index = 0);
   // No longer counts, and no longer holds its publishers back.
   void give_up(std::size_t which);

@@ -61,8 +61,8 @@ bool matches(std::size_t sid, std::size_t subject) {
 // subscriptions together got as many as they should have.
 class wildcard_receiver final : public client<wildcard_receiver> {
  public:
-  wildcard_receiver(event_loop& loop, unique_fd fd, const std::vector<std::string>& subjects)
-      : client(loop, std::move(fd), false), subjects_(subjects), next_(sid_end) {}
+  wildcard_receiver(event_loop& loop, connection to, const std::vector<std::string>& subjects)
+      : client(loop, std::move(to), false), subjects_(subjects), next_(sid_end) {}
 
   void on_message(const message& m) {
     const std::uint64_t number = m.stamp & stamp_number_mask;
@@ -113,13 +113,13 @@ void run_manysubj(const options& o, result& into) {
       commands += "SUB " + filter_of(sid) + " " + std::to_string(sid) + "\r\n";
     }
     receivers.push_back(
-        std::make_unique<wildcard_receiver>(loop, open_client(o.port, commands), subjects));
+        std::make_unique<wildcard_receiver>(loop, open_client(o.server, commands), subjects));
   }
   batch_ring ring;
   for (std::size_t i = 0; i < subject_count; ++i) {
     ring.append(pub_line(subjects[subject_at(i)], o.size), o.size);
   }
-  publisher& from = work.add_publisher(open_client(o.port), std::move(ring));
+  publisher& from = work.add_publisher(open_client(o.server), std::move(ring));
   for (const auto& r : receivers) from.follow(r->received());
 
   work.count_deliveries(

@@ -66,11 +66,11 @@ class holder final : public client<holder> {
  public:
   // All holders count into one number: between them they get every message once.
   holder(event_loop& loop,
-         unique_fd fd,
+         connection to,
          std::size_t index,
          const std::vector<target>& targets,
          std::uint64_t& delivered)
-      : client(loop, std::move(fd), false),
+      : client(loop, std::move(to), false),
         index_(index),
         targets_(targets),
         delivered_(delivered) {}
@@ -145,7 +145,7 @@ void run_subs(const options& o, result& into) {
     unsubs[connection_of(i)] += "UNSUB " + sid + "\r\n";
   }
   for (std::size_t i = 0; i < connection_count; ++i) {
-    all.push_back(std::make_unique<holder>(loop, open_client(o.port), i, targets, delivered));
+    all.push_back(std::make_unique<holder>(loop, open_client(o.server), i, targets, delivered));
   }
 
   measurement inserting(o.pid);
@@ -161,7 +161,7 @@ void run_subs(const options& o, result& into) {
   for (const target& t : targets) {
     ring.append(pub_line({t.subject.data(), t.subject_size}, o.size), o.size);
   }
-  publisher& from = work.add_publisher(open_client(o.port), std::move(ring));
+  publisher& from = work.add_publisher(open_client(o.server), std::move(ring));
   from.follow(delivered);
   work.count_deliveries([&] { return delivered; }, [&] { return work.published(); });
   work.run(o.seconds_or(3), into);

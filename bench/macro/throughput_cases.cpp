@@ -13,7 +13,7 @@ namespace nuncio::bench {
 void run_pub0(const options& o, result& into) {
   event_loop loop;
   workload work(loop, o);
-  add_stream_publisher(work, o.port, "foo", o.size);
+  add_stream_publisher(work, o.server, "foo", o.size);
   work.run(o.seconds_or(3), into);
 }
 
@@ -21,8 +21,8 @@ void run_one2one(const options& o, result& into) {
   event_loop loop;
   workload work(loop, o);
   streams all(work, loop);
-  all.add_receiver(o.port, "foo", 1);
-  all.feed(add_stream_publisher(work, o.port, "foo", o.size), 0);
+  all.add_receiver(o.server, "foo", 1);
+  all.feed(add_stream_publisher(work, o.server, "foo", o.size), 0);
   work.run(o.seconds_or(3), into);
 }
 
@@ -30,9 +30,9 @@ void run_onesubj(const options& o, result& into) {
   event_loop loop;
   workload work(loop, o);
   streams all(work, loop);
-  for (std::size_t i = 0; i < o.subscribers; ++i) all.add_receiver(o.port, "foo", o.publishers);
+  for (std::size_t i = 0; i < o.subscribers; ++i) all.add_receiver(o.server, "foo", o.publishers);
   for (std::size_t i = 0; i < o.publishers; ++i) {
-    publisher& p = add_stream_publisher(work, o.port, "foo", o.size);
+    publisher& p = add_stream_publisher(work, o.server, "foo", o.size);
     for (std::size_t to = 0; to < o.subscribers; ++to) all.feed(p, to, i);
   }
   work.run(o.seconds_or(3), into);
@@ -48,8 +48,8 @@ void run_pairs(const options& o, result& into) {
   streams all(work, loop);
   for (std::size_t i = 0; i < o.publishers; ++i) {
     const std::string subject = "foo." + std::to_string(i);
-    all.add_receiver(o.port, subject, o.publishers);
-    all.feed(add_stream_publisher(work, o.port, subject, o.size), i, i);
+    all.add_receiver(o.server, subject, o.publishers);
+    all.feed(add_stream_publisher(work, o.server, subject, o.size), i, i);
   }
   work.run(o.seconds_or(3), into);
 }
@@ -58,14 +58,14 @@ void run_headers(const options& o, result& into) {
   event_loop loop;
   workload work(loop, o);
   streams all(work, loop);
-  all.add_receiver(o.port, "foo", 1);
+  all.add_receiver(o.server, "foo", 1);
   // Three headers; the block is 80 bytes, its first and last line included.
   const std::string block =
       "NATS/1.0\r\nTrace-Id: 4bf92f3577b34da6a3c\r\nSource: sensor-17\r\nKind: reading/v2\r\n\r\n";
   if (block.size() != 80) fail("the header block has " + std::to_string(block.size()) + " bytes");
   batch_ring ring;
   ring.fill("HPUB foo 80 " + std::to_string(80 + o.size) + "\r\n" + block, o.size);
-  all.feed(work.add_publisher(open_client(o.port), std::move(ring)), 0);
+  all.feed(work.add_publisher(open_client(o.server), std::move(ring)), 0);
   work.run(o.seconds_or(3), into);
 }
 
@@ -76,10 +76,10 @@ void run_queue(const options& o, result& into) {
   std::vector<std::unique_ptr<receiver<group_member_check>>> members;
   for (std::size_t i = 0; i < o.subscribers; ++i) {
     members.push_back(std::make_unique<receiver<group_member_check>>(
-        loop, open_client(o.port, "SUB foo workers 1\r\n"), true, group_member_check(group)));
+        loop, open_client(o.server, "SUB foo workers 1\r\n"), true, group_member_check(group)));
   }
   for (std::size_t i = 0; i < o.publishers; ++i) {
-    add_stream_publisher(work, o.port, "foo", o.size).follow(group.received_from(i));
+    add_stream_publisher(work, o.server, "foo", o.size).follow(group.received_from(i));
   }
   const auto loaded = [](const auto& member) { return member->check().delivered(); };
   work.count_deliveries(

@@ -16,9 +16,9 @@ void workload::count_deliveries(std::function<std::uint64_t()> delivered,
   expected_ = std::move(expected);
 }
 
-publisher& workload::add_publisher(unique_fd fd, batch_ring ring) {
+publisher& workload::add_publisher(connection to, batch_ring ring) {
   publishers_.push_back(
-      std::make_unique<publisher>(loop_, std::move(fd), publishers_.size(), std::move(ring)));
+      std::make_unique<publisher>(loop_, std::move(to), publishers_.size(), std::move(ring)));
   return *publishers_.back();
 }
 

@@ -23,7 +23,7 @@ class workload {
   // A relay doesn't answer PINGs.
   void expect_no_answers() { answers_ = false; }
 
-  publisher& add_publisher(unique_fd fd, batch_ring ring);
+  publisher& add_publisher(connection to, batch_ring ring);
   std::vector<std::unique_ptr<publisher>>& publishers() { return publishers_; }
 
   // The usual run: warm-up, everything delivered, measurement, everything delivered. Returns how

@@ -379,7 +379,6 @@ const block<settings>& absent_rows() {
   static const block<settings> rows{
       refused("ocsp", form::any, "Stapling of certificates' states"),
       refused("ocsp_cache", form::any, "Cache of certificates' states"),
-      refused("proxy_protocol", form::boolean, "The PROXY protocol before clients"),
       refused("proxies", form::map, "Trusted proxies"),
       refused("cluster", form::map, "Routes to other nodes", &cluster_keys),
       refused("gateway", form::map, "Gateways to other clusters", &gateway_keys),

@@ -1,5 +1,6 @@
 #include "reference.hpp"
 
+#include "reload.hpp"
 #include "schema.hpp"
 
 #include <fmt/format.h>
@@ -43,11 +44,13 @@ bool is_offered(const described& option) {
 }
 
 void write_table(const section& of, std::string& out, std::vector<section>& more) {
-  out += "| option | takes | default | |\n|---|---|---|---|\n";
+  out += "| option | takes | default | | a change counts |\n|---|---|---|---|---|\n";
   for (const auto& option : of.options) {
     if (!is_offered(option)) continue;
-    out += fmt::format("| {} | {} | {} | {} |\n", names_of(option), cell(option.type),
-                       code(option.fallback), cell(option.help));
+    // Of a block that has its own rows each of them says it.
+    const auto counts = option.inside.empty() ? to_string(option.when) : std::string_view();
+    out += fmt::format("| {} | {} | {} | {} | {} |\n", names_of(option), cell(option.type),
+                       code(option.fallback), cell(option.help), counts);
     if (option.inside.empty()) continue;
     const auto name = std::string(option.names.front());
     more.push_back({of.path.empty() ? name : of.path + "." + name, option.inside});

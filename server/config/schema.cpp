@@ -74,6 +74,14 @@ const block<options>& node_rows() {
         row("max_connections|max_conn", &options::max_connections,
             number(std::numeric_limits<std::int64_t>::min()), live,
             "Clients at a time; 0 or less: no limit"),
+        row("max_connections_per_address", &options::max_connections_per_address,
+            number(std::numeric_limits<std::int64_t>::min()), new_connections,
+            "Clients at a time from one address; 0 or less: no limit"),
+        row("max_connections_per_user", &options::max_connections_per_user,
+            number(std::numeric_limits<std::int64_t>::min()), new_connections,
+            "Clients at a time that are the same user; 0 or less: no limit"),
+        row("max_accepts", &options::max_accepts, number(std::numeric_limits<std::int64_t>::min()),
+            live, "New connections each second, the others wait; 0 or less: no limit"),
         row("max_subscriptions|max_subs", &options::max_subscriptions,
             number(std::numeric_limits<std::int64_t>::min()), restart,
             "Subscriptions of a connection; 0 or less: no limit"),
@@ -110,6 +118,8 @@ const block<options>& node_rows() {
     out.push_back(websocket_row());
     out.push_back(row("allow_non_tls", &options::allow_non_tls, boolean_type(), restart,
                       "TLS is for those who want it"));
+    out.push_back(row("proxy_protocol", &options::proxy_protocol, boolean_type(), restart,
+                      "Believe headers of the PROXY protocol, which say who is behind a proxy"));
     return out;
   }();
   return rows;

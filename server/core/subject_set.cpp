@@ -36,6 +36,8 @@ subject_set::subject_set(const std::vector<std::string>& patterns) {
     r.place = static_cast<std::uint32_t>(rows_.size());
     r.prefix = static_cast<std::uint32_t>(literal_size(pattern));
     r.literal = r.prefix == r.size;
+    const auto wildcards = std::string_view(pattern).substr(r.prefix);
+    r.open = wildcards == ">" || wildcards.starts_with(">.");
     r.first = first_bytes(std::string_view(pattern).substr(0, r.prefix));
     const char ones[8] = {-1, -1, -1, -1, -1, -1, -1, -1};
     std::memcpy(&r.mask, ones, r.literal ? 8 : std::min<std::size_t>(r.prefix, 8));
@@ -103,11 +105,18 @@ std::uint64_t subject_set::scan(std::uint32_t first) const noexcept {
   return found;
 }
 
+bool subject_set::has_prefix(const row& r, std::string_view subject) const noexcept {
+  return subject.size() >= r.prefix &&
+         same_bytes(subject.substr(0, r.prefix), {text_.data() + r.begin, r.prefix});
+}
+
 bool subject_set::row_matches(const row& r, std::string_view subject) const noexcept {
+  if (r.open) return has_prefix(r, subject);
   return r.literal ? same_bytes(text_of(r), subject) : protocol::matches(subject, text_of(r));
 }
 
 bool subject_set::row_covers(const row& r, std::string_view subject) const noexcept {
+  if (r.open) return has_prefix(r, subject);
   return r.literal ? same_bytes(text_of(r), subject) : protocol::covers(text_of(r), subject);
 }
 

@@ -60,6 +60,7 @@ class subject_set {
     std::uint32_t prefix = 0;  // bytes before the first wildcard; all of a literal pattern
     std::uint32_t place = 0;   // of the pattern in the list
     bool literal = false;
+    bool open = false;  // its first wildcard is `>`: all that begins with the literal part
   };
   struct bucket {
     std::uint32_t begin = 0;  // in rows_
@@ -71,6 +72,7 @@ class subject_set {
   }
   [[nodiscard]] bool row_matches(const row& r, std::string_view subject) const noexcept;
   [[nodiscard]] bool row_covers(const row& r, std::string_view subject) const noexcept;
+  [[nodiscard]] bool has_prefix(const row& r, std::string_view subject) const noexcept;
   [[nodiscard]] std::uint64_t scan(std::uint32_t first) const noexcept;
   static std::uint64_t first_bytes(std::string_view text) noexcept;
   static std::uint64_t hash_of(std::string_view prefix) noexcept;

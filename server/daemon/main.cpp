@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -110,6 +111,13 @@ void serve_signals(signal_loop& loop) {
   });
 }
 
+// Of users in a list, as nats-server looks.
+bool has_plain_passwords(const nuncio::server::access_options& access) {
+  return std::any_of(access.users.begin(), access.users.end(), [](const auto& user) {
+    return !user.password.empty() && !user.password.starts_with("$2");
+  });
+}
+
 void greet(daemon_room::log& log, const server& node, const config::loaded& from) {
   log.write(log_level::info, "Starting nuncio-server");
   log.write(log_level::info, std::string("  Version:  ") + nuncio::server::compatible_version +
@@ -117,6 +125,9 @@ void greet(daemon_room::log& log, const server& node, const config::loaded& from
   log.write(log_level::info, "  Git:      [not set]");
   log.write(log_level::info, "  Name:     " + node.name());
   log.write(log_level::info, "  ID:       " + node.id());
+  if (has_plain_passwords(from.options.node.access)) {
+    log.write(log_level::warn, "Plaintext passwords detected, use nkeys or bcrypt");
+  }
   if (!from.files.empty()) {
     log.write(log_level::info,
               "Using configuration file: " + from.files.front() + " (" + from.digest + ")");
@@ -147,7 +158,8 @@ int run(const daemon_room::flags& line, config::loaded from, const char* program
     daemon_room::write_pid_file(options.pid_file);
     const auto& websocket = options.node.websocket;
     const std::string scheme = websocket.tls ? "wss" : "ws";
-    std::vector<daemon_room::listened> listened{{"nats", "nats", options.node.host, node.port()}};
+    std::vector<daemon_room::listened> listened{
+        {"nats", options.node.tls ? "tls" : "nats", options.node.host, node.port()}};
     if (websocket.port != 0) {
       listened.push_back({"websocket", scheme, websocket.host, node.websocket_port()});
       log.write(log_level::info, "Listening for websocket clients on " + scheme + "://" +
@@ -159,6 +171,7 @@ int run(const daemon_room::flags& line, config::loaded from, const char* program
     daemon_room::ports_file ports(options.ports_file_dir, program, listened);
     log.write(log_level::info, "Listening for client connections on " +
                                    shown_address(options.node.host, node.port()));
+    if (options.node.tls) log.write(log_level::info, "TLS required for client connections");
     log.write(log_level::info, "Server is ready");
     signal_loop loop{io, signals, log, node, line, from, ports};
     serve_signals(loop);

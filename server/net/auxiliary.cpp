@@ -1,8 +1,24 @@
 #include "auxiliary.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace nuncio::server {
+namespace {
+
+constexpr int lowest_priority = 19;
+
+// Of the calling thread alone, as Linux has it. Nothing depends on whether it succeeds.
+void give_way(int by) {
+  const auto thread = static_cast<id_t>(::gettid());
+  const int now = ::getpriority(PRIO_PROCESS, thread);
+  ::setpriority(PRIO_PROCESS, thread, std::min(now + by, lowest_priority));
+}
+
+}  // namespace
 
 bool auxiliary::post(std::function<void()> job) {
   const std::scoped_lock held(lock_);
@@ -11,7 +27,12 @@ bool auxiliary::post(std::function<void()> job) {
     return false;
   }
   waiting_.push_back(std::move(job));
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  if (!thread_.joinable()) {
+    thread_ = std::thread([this] {
+      if (niceness_ != 0) give_way(niceness_);
+      run();
+    });
+  }
   changed_.notify_one();
   return true;
 }

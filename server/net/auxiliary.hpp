@@ -17,7 +17,10 @@ namespace nuncio::server {
 /// Thread safety: post() from any thread, stop() from one that runs no job.
 class auxiliary {
  public:
-  explicit auxiliary(std::size_t most_waiting) : most_waiting_(most_waiting) {}
+  /// `niceness`: by how much its thread gives way to others, so that long jobs delay no shard where
+  /// there are fewer cores than threads that have work.
+  explicit auxiliary(std::size_t most_waiting, int niceness = 0)
+      : most_waiting_(most_waiting), niceness_(niceness) {}
   auxiliary(const auxiliary&) = delete;
   auxiliary& operator=(const auxiliary&) = delete;
   ~auxiliary() { stop(); }
@@ -34,6 +37,7 @@ class auxiliary {
   void run();
 
   const std::size_t most_waiting_;
+  const int niceness_;
   mutable std::mutex lock_;  // guards all that follows
   std::condition_variable changed_;
   std::deque<std::function<void()>> waiting_;

@@ -66,6 +66,10 @@ class connection final : public receiver, private stream_events {
     return home_.load(std::memory_order_relaxed) == &here;
   }
   [[nodiscard]] const boost::asio::ip::tcp::endpoint& peer() const noexcept { return peer_; }
+  /// False while a proxy may still say who is behind it: peer() may be the proxy.
+  [[nodiscard]] bool knows_peer() const noexcept {
+    return opening_ == nullptr || opening_->knows_peer();
+  }
   [[nodiscard]] connection_type type() const noexcept { return stream_->type(); }
   /// What its certificate says of who it is; null: it has shown none.
   [[nodiscard]] std::unique_ptr<certificate_names> peer_names() const {
@@ -78,6 +82,7 @@ class connection final : public receiver, private stream_events {
   outbound_queue queue;
 
  private:
+  friend class proxy_opening;
   friend class shard;
   friend class tls_opening;
   friend class waiting_opening;
@@ -105,7 +110,8 @@ class connection final : public receiver, private stream_events {
   std::uint8_t move_to_ = stays;  // a shard's index
   std::uint8_t waits_ = 0;        // pending waits of the stream, which must end before we do
   bool suspended_ = false;
-  bool over_ = false;  // off the shard's books
+  bool over_ = false;        // off the shard's books
+  bool is_counted_ = false;  // among those of its address
   bool said_farewell_ = false;
   bool in_blocked_ = false;      // in the shard's list of those whose queue is checked each tick
   std::uint16_t paused_ms_ = 0;  // in the second that began at pause_second_

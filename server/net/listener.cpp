@@ -23,9 +23,11 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-constexpr int backlog = 1024;
-// Connections taken in a row before the other handlers of the shard get their turn.
-constexpr int accepts_at_once = 64;
+// As many as the system lets wait: a crowd that comes back waits there.
+constexpr int backlog = SOMAXCONN;
+// Connections taken in a row before the other handlers of the shard get their turn. Each of them
+// is one more handler that greets, so that a crowd takes a turn in small parts.
+constexpr int accepts_at_once = 4;
 constexpr std::chrono::seconds retry_after{1};
 
 tcp::endpoint endpoint_of(const sockaddr_storage& from) {
@@ -118,7 +120,12 @@ void listener::wait() {
 void listener::accept_ready() {
   shard& home = *node_.shards.front();
   home.enter();
+  const auto most = node_.rules()->opts.max_accepts;
   for (int i = 0; i < accepts_at_once; ++i) {
+    if (const auto early = pace_.take(most, home.now()); early.count() > 0) {
+      home.end_batch();
+      return wait_for(early);
+    }
     if (accept_one()) continue;
     const int reason = errno;
     home.end_batch();
@@ -152,7 +159,12 @@ void listener::pause_accepting(int reason) {
   node_.log.write(log_level::error, std::string("Temporary Client Accept Error (") +
                                         std::generic_category().message(reason) +
                                         "), sleeping 1000ms");
-  retry_.expires_after(retry_after);
+  wait_for(retry_after);
+}
+
+// Who comes meanwhile waits in the kernel.
+void listener::wait_for(std::chrono::steady_clock::duration delay) {
+  retry_.expires_after(delay);
   retry_.async_wait([this](const boost::system::error_code& failure) {
     if (!failure) wait();
   });

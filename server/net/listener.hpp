@@ -1,5 +1,6 @@
 #pragma once
 
+#include "accept_pace.hpp"
 #include "node.hpp"
 
 #include <nuncio/server/in_process.hpp>
@@ -45,6 +46,7 @@ class listener {
   void accept_ready();
   bool accept_one();
   void pause_accepting(int reason);
+  void wait_for(std::chrono::steady_clock::duration delay);
   [[nodiscard]] shard& choose() const;
   [[nodiscard]] bool is_full() const;
   [[nodiscard]] std::string refusal(const boost::asio::ip::tcp::endpoint& peer,
@@ -56,6 +58,7 @@ class listener {
   boost::asio::io_context& io_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer retry_;
+  accept_pace pace_;
   std::uint16_t port_ = 0;
   bool closed_ = false;
   std::mutex door_;  // guards `is_welcome_`, so that no connection comes once close() has returned

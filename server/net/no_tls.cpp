@@ -13,7 +13,7 @@ std::shared_ptr<const tls_context> tls_context::make(const tls_options&,
 // Nobody has one.
 tls_context::~tls_context() = default;
 
-std::unique_ptr<opening> make_tls_opening(connection&, connection_type) {
+std::unique_ptr<opening> make_tls_opening(connection&, connection_type, bool) {
   return nullptr;
 }
 

@@ -7,6 +7,7 @@
 #include "in_force.hpp"
 #include "rate_counter.hpp"
 #include "rate_limited.hpp"
+#include "tally.hpp"
 
 #include <nuncio/protocol/info.hpp>
 #include <nuncio/server/log.hpp>
@@ -87,11 +88,14 @@ struct node {
   std::atomic<std::int64_t> connections{0};
   /// Connections that a reload has made too many; shards that close one count it down.
   std::atomic<std::int64_t> excess{0};
+  tally by_address;  ///< connections, while there is a limit
+  tally by_user;
   rate_limited slow_consumer_notice;
   rate_limited protocol_error_notice;
   rate_limited violation_notice;
   rate_limited login_notice;
   rate_limited handshake_notice;
+  rate_limited limit_notice;
 
  private:
   mutable std::mutex rules_lock_;  // guards `rules_`

@@ -195,25 +195,64 @@ void shard::open(std::unique_ptr<stream> bytes,
   enroll(c);
   shard_counters::add(counters_.connections, 1);
   c.role_ = node_.make_client(c);
-  begin(c, by);
+  const bool is_proxied = rules_->opts.proxy_protocol && by == connection_type::standard;
+  if (is_proxied && c.stream_->descriptor() >= 0) {
+    c.opening_ = make_proxy_opening(c);
+    c.opening_->begin();
+  } else {
+    open_further(c, by, false);
+  }
   arm_tick();
 }
 
-// What comes before the role's input, if anything does.
-void shard::begin(connection& c, connection_type by) {
+// Who the peer is, is known. What comes before the role's input, if anything does?
+void shard::open_further(connection& c, connection_type by, bool has_greeted) {
+  if (!count_by_address(c)) return refuse_address(c, by, has_greeted);
   const bool is_websocket = by == connection_type::websocket;
   const auto& tls = is_websocket ? rules_->websocket_tls : rules_->tls;
   if (tls != nullptr && c.stream_->descriptor() >= 0) {
-    c.opening_ = make_tls_opening(c, by);
+    c.opening_ = make_tls_opening(c, by, has_greeted);
   } else if (is_websocket) {
     c.opening_ = make_websocket_opening(c);
   }
   if (c.opening_ != nullptr) return c.opening_->begin();
-  c.role_->on_open();
+  if (!has_greeted) c.role_->on_open();
   if (!c.is_ending()) c.role_->on_ready();
   if (c.is_ending()) return;
   ++c.waits_;
   c.stream_->wait_readable(c);
+}
+
+// In-process connections have no address of their own.
+bool shard::count_by_address(connection& c) {
+  const auto limit = rules_->opts.max_connections_per_address;
+  if (limit <= 0 || c.stream_->descriptor() < 0) return true;
+  c.is_counted_ = node_.by_address.join(ip_text(c.peer_.address()), limit);
+  return c.is_counted_;
+}
+
+// Those who are there stay, and are counted from when there is a limit.
+void shard::recount_by_address(connection& c) {
+  const bool is_wanted = rules_->opts.max_connections_per_address > 0;
+  if (is_wanted == c.is_counted_ || c.stream_->descriptor() < 0 || !c.knows_peer()) return;
+  const auto address = ip_text(c.peer_.address());
+  if (is_wanted) {
+    c.is_counted_ = node_.by_address.join(address, -1);
+  } else {
+    c.is_counted_ = false;
+    node_.by_address.leave(address);
+  }
+}
+
+// Who begins with the handshake, or by HTTP, would understand nothing of it.
+void shard::refuse_address(connection& c, connection_type by, bool has_greeted) {
+  note_rarely(c, node_.limit_notice, log_level::error, "Too many connections of this address", {});
+  const auto& tls = rules_->opts.tls;
+  const bool is_silent = by == connection_type::websocket ||
+                         (!has_greeted && tls && tls->first != tls_options::first_word::info);
+  if (is_silent) return c.end(close_reason::limits);
+  if (!has_greeted) c.role_->on_open();
+  c.fail(protocol::errc::max_connections);
 }
 
 // One handshake is over, and another one's turn has come.
@@ -294,6 +333,7 @@ void shard::finish(connection& c) {
   if (c.own_outlet_ != nullptr) c.own_outlet_->to = nullptr;
   input_.drop(c.kept_);
   if (c.opening_ != nullptr) c.opening_->stop();
+  if (std::exchange(c.is_counted_, false)) node_.by_address.leave(ip_text(c.peer_.address()));
   c.stream_->shutdown();
   strike_off(c);
   if (node_.connections.fetch_sub(1, std::memory_order_acq_rel) == 1) node_.last_one_left();
@@ -392,7 +432,9 @@ void shard::reload(std::shared_ptr<const in_force> next, std::function<void()> d
   post([this, next = std::move(next), done = std::move(done)]() mutable {
     const auto before = std::exchange(rules_, std::move(next));
     for (auto& [cid, c] : connections_) {
-      if (!c->is_ending()) c->role_->on_reload(*before);
+      if (c->is_ending()) continue;
+      recount_by_address(*c);
+      c->role_->on_reload(*before);
     }
     for (auto& [cid, c] : connections_) {
       if (c->is_ending()) continue;

@@ -179,6 +179,7 @@ class shard {
 
  private:
   friend class connection;
+  friend class proxy_opening;
   friend class tls_opening;
   friend class websocket_opening;
   struct spent {
@@ -206,7 +207,10 @@ class shard {
   [[nodiscard]] std::vector<std::uint64_t> busier_half() const;
   bool hand_over(connection& c);
   bool expect_arrival() noexcept;
-  void take_over(connection& c, bool timed, std::uint64_t ticks);
+  void take_over(connection& c,
+                 bool timed,
+                 std::uint64_t ticks,
+                 const std::shared_ptr<const in_force>& rules_before);
 
   // Matching.
   match_entry& find_targets(const account& who, std::string_view subject, std::uint16_t& last);
@@ -265,7 +269,10 @@ class shard {
   void open(std::unique_ptr<stream> bytes,
             const boost::asio::ip::tcp::endpoint& peer,
             connection_type by);
-  void begin(connection& c, connection_type by);
+  void open_further(connection& c, connection_type by, bool has_greeted);
+  [[nodiscard]] bool count_by_address(connection& c);
+  void recount_by_address(connection& c);
+  void refuse_address(connection& c, connection_type by, bool has_greeted);
   void next_handshake();
   void give_up(connection& c, close_reason reason);
   void end_all();

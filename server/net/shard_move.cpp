@@ -95,7 +95,8 @@ bool shard::hand_over(connection& c) {
   input_.detach(c.kept_);
   c.stream_->leave_loop();
   arm_tick();
-  boost::asio::post(to.io_, [&to, &c, timed, ticks] { to.take_over(c, timed, ticks); });
+  boost::asio::post(
+      to.io_, [&to, &c, timed, ticks, rules = rules_] { to.take_over(c, timed, ticks, rules); });
   return true;
 }
 
@@ -107,7 +108,10 @@ bool shard::expect_arrival() noexcept {
   return true;
 }
 
-void shard::take_over(connection& c, bool timed, std::uint64_t ticks) {
+void shard::take_over(connection& c,
+                      bool timed,
+                      std::uint64_t ticks,
+                      const std::shared_ptr<const in_force>& rules_before) {
   enter();
   arriving_.fetch_sub(1, std::memory_order_relaxed);
   c.home_.store(this, std::memory_order_relaxed);
@@ -125,6 +129,12 @@ void shard::take_over(connection& c, bool timed, std::uint64_t ticks) {
     c.queue.owner = this;
   }
   look_at(c);
+  // It was under way while its old shard was still to be told of rules that are in force here.
+  // Where this one is still to be told, it will be told with the others.
+  if (rules_before != rules_ && rules_ == node_.rules() && !c.is_ending()) {
+    recount_by_address(c);
+    c.role_->on_reload(*rules_before);
+  }
   if (stopping_ || in_lame_duck_) c.end(close_reason::shutdown);
   if (!c.is_ending()) {
     // The stream may hold bytes that no readiness will tell of: read first.

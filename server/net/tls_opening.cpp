@@ -37,12 +37,16 @@ struct step_report {
 
 }  // namespace
 
-std::unique_ptr<opening> make_tls_opening(connection& of, connection_type by) {
-  return std::make_unique<tls_opening>(of, by);
+std::unique_ptr<opening> make_tls_opening(connection& of, connection_type by, bool has_greeted) {
+  return std::make_unique<tls_opening>(of, by, has_greeted);
 }
 
-tls_opening::tls_opening(connection& of, connection_type by)
-    : waiting_opening(of), rules_(home_.rules_), by_(by), tls_(rules_->tls_options_of(by)) {}
+tls_opening::tls_opening(connection& of, connection_type by, bool has_greeted)
+    : waiting_opening(of),
+      rules_(home_.rules_),
+      by_(by),
+      tls_(rules_->tls_options_of(by)),
+      has_greeted_(has_greeted) {}
 
 tls_opening::~tls_opening() = default;
 
@@ -55,6 +59,7 @@ void tls_opening::begin() {
     case tls_options::first_word::handshake:
       return await_handshake();
     case tls_options::first_word::either:
+      if (has_greeted_) return await_client();
       phase_ = phase::silent;
       set_timer(tls_.first_patience);
       return wait_readable();
@@ -168,6 +173,8 @@ void tls_opening::on_turn() {
 
 void tls_opening::do_step() {
   phase_ = phase::working;
+  // What is left takes less than the way to the other thread and back.
+  if (session_->is_nearly_done()) return on_step(session_->handshake());
   ++connection_.waits_;
   auto report = std::make_shared<step_report>(home_, *this);
   [[maybe_unused]] const bool is_taken =

@@ -20,7 +20,7 @@ namespace nuncio::server {
 /// What comes by WebSocket begins with its handshake, and goes on with the upgrade.
 class tls_opening final : public waiting_opening {
  public:
-  tls_opening(connection& of, connection_type by);
+  tls_opening(connection& of, connection_type by, bool has_greeted);
   ~tls_opening() override;
 
   void begin() override;
@@ -62,7 +62,7 @@ class tls_opening final : public waiting_opening {
   const tls_options& tls_;
   std::unique_ptr<tls_session> session_;
   phase phase_ = phase::silent;
-  bool has_greeted_ = false;
+  bool has_greeted_;
   bool has_turn_ = false;
 };
 

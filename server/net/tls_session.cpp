@@ -110,6 +110,13 @@ tls_session::step tls_session::handshake() {
   return step::failed;
 }
 
+// Our own last word is out, so no key is agreed upon any more; a certificate could still come.
+bool tls_session::is_nearly_done() const {
+  std::array<char, EVP_MAX_MD_SIZE> ours{};
+  return SSL_get_finished(ssl_, ours.data(), ours.size()) != 0 &&
+         SSL_get_verify_mode(ssl_) == SSL_VERIFY_NONE;
+}
+
 std::string tls_session::objection() const {
   X509* const certificate = SSL_get0_peer_certificate(ssl_);
   if (with_->has_pins() &&

@@ -28,6 +28,8 @@ class tls_session {
 
   /// As far as the handshake gets now.
   step handshake();
+  /// Of the handshake nothing is left but to check the client's last word, which is cheap.
+  [[nodiscard]] bool is_nearly_done() const;
   /// Once that is done: why the client may not come in in spite of it; empty: it may.
   [[nodiscard]] std::string objection() const;
   /// Why the handshake failed.

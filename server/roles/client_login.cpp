@@ -152,7 +152,7 @@ flow client_role::refuse(std::string_view who) {
   return connection_.fail(errc::authorization_violation);
 }
 
-// False if its account is full, and the connection over.
+// False if its account or its user has too many, and the connection is over.
 bool client_role::admit(std::shared_ptr<const principal> who) {
   account& to = connection_.home().rules().account_of(*who);
   if (who_ == nullptr || &to != account_) {
@@ -160,12 +160,46 @@ bool client_role::admit(std::shared_ptr<const principal> who) {
       connection_.fail(errc::max_account_connections);
       return false;
     }
+    leave_tally();
     if (who_ != nullptr) account_->leave();
     account_ = &to;
+  } else if (who_->name != who->name) {
+    leave_tally();
   }
   apply_grants(std::move(who));
   apply_limits();
-  return true;
+  if (count_by_user()) return true;
+  note_rarely(connection_.home().of().limit_notice, log_level::error,
+              "Too many connections of this user", {});
+  connection_.fail(errc::max_account_connections);
+  return false;
+}
+
+// The same name may be in two accounts.
+std::string client_role::name_in_tally() const {
+  return std::to_string(account_->id) + ' ' + who_->name;
+}
+
+// False if there are too many. Those without a name aren't counted.
+bool client_role::count_by_user() {
+  const auto limit = opts().max_connections_per_user;
+  if (limit <= 0 || is_counted_ || who_->name.empty()) return true;
+  is_counted_ = connection_.home().of().by_user.join(name_in_tally(), limit);
+  return is_counted_;
+}
+
+// Those who are there stay, and are counted from when there is a limit.
+void client_role::recount_by_user() {
+  if (who_ == nullptr || who_->name.empty()) return;
+  const bool is_wanted = opts().max_connections_per_user > 0;
+  if (!is_wanted) return leave_tally();
+  if (!is_counted_) is_counted_ = connection_.home().of().by_user.join(name_in_tally(), -1);
+}
+
+void client_role::leave_tally() {
+  if (std::exchange(is_counted_, false)) {
+    connection_.home().of().by_user.leave(name_in_tally());
+  }
 }
 
 void client_role::apply_limits() {
@@ -206,6 +240,7 @@ void client_role::on_reload(const in_force& before) {
   const auto& rules = connection_.home().rules();
   tracing_ = rules.opts.trace && connection_.home().of().log.enabled(log_level::trace);
   if (!still_welcome(before)) return;
+  recount_by_user();
   apply_limits();
   const auto told = [](const in_force& of) {
     return std::tie(of.info.max_payload, of.info.host, of.info.port);

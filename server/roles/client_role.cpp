@@ -101,6 +101,7 @@ void client_role::send_info(info_kind kind) {
   if (kind == info_kind::greeting && access().needs_nonce()) {
     info.nonce = connection_.home().of().nonce_of(connection_.id);
   }
+  if (!connection_.knows_peer()) info.client_ip.clear();
   info.connect_info = kind == info_kind::answers_connect;
   if (info.connect_info) {
     info.remote_account = account_->name;
@@ -498,6 +499,7 @@ void client_role::on_close(close_reason reason) {
   }
   sids_.clear();
   removed_.clear();
+  leave_tally();
   if (who_ != nullptr) account_->leave();
 
   const bool slow =

@@ -81,6 +81,10 @@ class client_role final : public role {
   [[nodiscard]] bool ask_for_check(const decision& what);
   [[nodiscard]] protocol::flow refuse(std::string_view who);
   [[nodiscard]] bool admit(std::shared_ptr<const principal> who);
+  [[nodiscard]] std::string name_in_tally() const;
+  [[nodiscard]] bool count_by_user();
+  void recount_by_user();
+  void leave_tally();
   void apply_limits();
   void apply_flags();
   void apply_grants(std::shared_ptr<const principal> who);
@@ -130,6 +134,7 @@ class client_role final : public role {
   bool echo_ = true;
   bool no_responders_ = false;
   bool connected_ = false;
+  bool is_counted_ = false;  // among those of its user
   bool active_ = false;   // this input held something that makes a PING needless: not a mere PONG
   bool greeted_ = false;  // the INFO that answers CONNECT has been sent
   bool first_ping_ = true;

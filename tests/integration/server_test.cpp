@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -288,5 +289,40 @@ TEST_CASE("server: payloads of a mebibyte pass unchanged, a byte more is refused
     writer.send("PUB big 1048577\r\n");
     CHECK(writer.read_to_end() == "-ERR 'Maximum Payload Violation'\r\n");
     CHECK(reader.ping() == "");
+  }
+}
+
+TEST_CASE("server: connections that move between shards are counted for their user once") {
+  server::options settings;
+  settings.shards = 2;
+  settings.shuffle_interval = std::chrono::milliseconds(1);
+  settings.write_deadline = std::chrono::milliseconds(160);  // the clock of shards is as fine
+  settings.max_connections_per_user = 3;
+  settings.max_connections_per_address = 4;
+  settings.access.users = {{.name = "a", .password = "x"}, {.name = "b", .password = "x"}};
+  test_server node(settings);
+  const std::string a = std::string(test::quiet) + R"(,"user":"a","pass":"x")";
+  const std::string b = std::string(test::quiet) + R"(,"user":"b","pass":"x")";
+  const auto says_no = [&](const std::string& who) {
+    raw_client one(node.port());
+    one.try_send("CONNECT {" + who + "}\r\n");
+    return one.read_to_end().find("-ERR 'maximum ") != std::string::npos;
+  };
+  auto watcher = connected(node.port(), b);
+  for (int round = 0; round < 3; ++round) {
+    CAPTURE(round);
+    std::vector<raw_client> all;
+    for (int i = 0; i < 3; ++i) all.push_back(connected(node.port(), a));
+    const auto before = node.node.statistics().moved_connections;
+    REQUIRE(comes_true(watcher, [&] {
+      for (auto& each : all) each.ping();
+      return node.node.statistics().moved_connections > before + 5;
+    }));
+    CHECK(says_no(b));  // five of one address
+    all.pop_back();
+    REQUIRE(comes_true(watcher, [&] { return node.node.statistics().connections == 3; }));
+    all.push_back(connected(node.port(), a));
+    all.clear();
+    REQUIRE(comes_true(watcher, [&] { return node.node.statistics().connections == 1; }));
   }
 }

@@ -402,7 +402,6 @@ TEST_CASE("config: what we don't have is checked for its form, and refused by na
            "resolver: MEMORY",
            "trusted_keys: [ OABC ]",
            "authorization { auth_callout { issuer: A } }",
-           "proxy_protocol: true",
        }) {
     CAPTURE(text);
     CHECK(read(text).has_errors());

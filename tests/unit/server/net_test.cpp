@@ -1,9 +1,11 @@
+#include "net/accept_pace.hpp"
 #include "net/busy_poll.hpp"
 #include "net/input_buffer.hpp"
 #include "net/load_meter.hpp"
 #include "net/outbound.hpp"
 #include "net/rate_limited.hpp"
 #include "net/staging.hpp"
+#include "net/tally.hpp"
 #include "net/timer_wheel.hpp"
 #include "seed.hpp"
 
@@ -449,4 +451,45 @@ TEST_CASE("input buffer: many connections in turn each see their own bytes") {
   }
   CHECK(whole > 1000);
   for (auto& s : all) buffer.drop(s.kept);
+}
+
+TEST_CASE("tally: up to the limit, each by itself, and nobody who has gone is remembered") {
+  tally counts;
+  CHECK(counts.join("a", 2));
+  CHECK(counts.join("a", 2));
+  CHECK_FALSE(counts.join("a", 2));
+  CHECK(counts.join("b", 2));
+  CHECK(counts.join("a", -1));
+  CHECK_FALSE(counts.join("a", 3));
+  for (int i = 0; i < 3; ++i) counts.leave("a");
+  counts.leave("b");
+  CHECK(counts.size() == 0);
+  CHECK_FALSE(counts.join("a", 0));
+  CHECK(counts.size() == 0);
+}
+
+TEST_CASE("accept pace: as many a second as are allowed, a few at once, and none are saved up") {
+  accept_pace pace;
+  accept_pace::clock::time_point now{100s};
+  const auto taken_until = [&](accept_pace::clock::time_point end) {
+    int count = 0;
+    while (now < end) {
+      const auto early = pace.take(1000, now);
+      if (early.count() == 0) ++count;
+      now += early;
+    }
+    return count;
+  };
+  const auto first = taken_until(now + 1s);
+  CHECK(first >= 1000);
+  CHECK(first <= 1012);
+  now += 60s;  // nobody comes
+  const auto later = taken_until(now + 1s);
+  CHECK(later >= 1000);
+  CHECK(later <= 1012);
+}
+
+TEST_CASE("accept pace: without a limit everybody comes in") {
+  accept_pace pace;
+  for (int i = 0; i < 1000; ++i) CHECK(pace.take(0, {}).count() == 0);
 }

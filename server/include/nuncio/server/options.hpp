@@ -34,6 +34,13 @@ struct options {
   std::int64_t max_payload = protocol::default_max_payload;             ///< bytes
   std::int64_t max_pending = protocol::default_max_pending;             ///< bytes per connection
   std::int64_t max_connections = protocol::default_max_connections;     ///< 0 or less: unlimited
+  /// Clients from the same address, and clients that are the same user; 0 or less: unlimited.
+  ///@{
+  std::int64_t max_connections_per_address = 0;
+  std::int64_t max_connections_per_user = 0;
+  ///@}
+  /// New connections each second; those beyond it wait in the kernel. 0 or less: as they come.
+  std::int64_t max_accepts = 0;
   std::int64_t max_subscriptions = 0;        ///< per connection; 0 or less: unlimited
   std::uint8_t max_subscription_tokens = 0;  ///< of a subscription's subject; 0: unlimited
   bool headers = true;                       ///< messages may have them
@@ -56,6 +63,8 @@ struct options {
   std::optional<tls_options> tls;  ///< nothing: there is none
   bool allow_non_tls = false;      ///< clients may do without it
   websocket_options websocket;     ///< WebSocket beside TCP; its port says whether
+  /// Headers of the PROXY protocol are read, and believed: only proxies may reach the port.
+  bool proxy_protocol = false;
 
   bool trace = false;               ///< log every operation
   bool trace_headers = false;       ///< of messages, the headers instead of the payload
