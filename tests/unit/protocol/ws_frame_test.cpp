@@ -155,7 +155,8 @@ TEST_CASE("ws_frame: the examples of RFC 6455, section 5.7") {
 TEST_CASE("ws_frame: masks go on right across any cut") {
   std::string bytes;
   std::string expected;
-  for (const std::size_t size : {1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 63, 64, 65, 99}) {
+  for (const std::size_t size :
+       {1U, 2U, 3U, 4U, 5U, 7U, 8U, 9U, 31U, 32U, 33U, 63U, 64U, 65U, 99U}) {
     bytes += masked_frame(whole(ws_opcode::binary), text_of(size));
     expected += "data:" + text_of(size) + "\n";
   }
@@ -170,7 +171,7 @@ TEST_CASE("ws_frame: masks go on right across any cut") {
 }
 
 TEST_CASE("ws_frame: lengths at the limits of each form") {
-  for (const std::size_t size : {0, 1, 125, 126, 127, 128, 65535, 65536, 65537, 200000}) {
+  for (const std::size_t size : {0U, 1U, 125U, 126U, 127U, 128U, 65535U, 65536U, 65537U, 200000U}) {
     CAPTURE(size);
     const auto text = text_of(size);
     const std::vector<std::string> all{masked_frame(whole(ws_opcode::binary), text)};
@@ -189,19 +190,19 @@ TEST_CASE("ws_frame: lengths at the limits of each form") {
 
 TEST_CASE("ws_frame: a length that is written longer than need be is against the rules") {
   const auto wrong = "broken:length is not written as short as it could be\n";
-  for (const std::uint64_t size : {0, 1, 125}) {
+  for (const std::uint64_t size : {0U, 1U, 125U}) {
     CAPTURE(size);
     check_read(header(0x82, size, true, length_form::in_2).append(mask), wrong);
     check_read(header(0x82, size, true, length_form::in_8).append(mask), wrong);
   }
-  for (const std::uint64_t size : {126, 0xffff}) {
+  for (const std::uint64_t size : {126U, 0xffffU}) {
     CAPTURE(size);
     check_read(header(0x82, size, true, length_form::in_8).append(mask), wrong);
   }
 }
 
 TEST_CASE("ws_frame: what the highest bit of a length says is too large") {
-  for (const std::uint64_t size : {0x8000000000000000, 0xffffffffffffffff}) {
+  for (const std::uint64_t size : {0x8000000000000000U, 0xffffffffffffffffU}) {
     check_read(header(0x82, size, true).append(mask), "broken:payload is too large\n");
   }
 }
@@ -332,7 +333,7 @@ TEST_CASE("ws_frame: no bytes bring nothing, wherever they don't come") {
 }
 
 TEST_CASE("ws_frame: what is written is read back") {
-  for (const std::size_t size : {0, 1, 125, 126, 127, 65535, 65536, 100000}) {
+  for (const std::size_t size : {0U, 1U, 125U, 126U, 127U, 65535U, 65536U, 100000U}) {
     for (const bool is_last : {true, false}) {
       for (const bool is_compressed : {true, false}) {
         CAPTURE(size);

@@ -60,9 +60,9 @@ std::string_view view(const std::vector<char>& of) {
 TEST_CASE("deflate: what is compressed comes back, in any number of pieces") {
   deflater down;
   inflater up;
-  for (const std::size_t size : {65, 1000, 65536, 1 << 20}) {
+  for (const std::size_t size : {65U, 1000U, 65536U, 1U << 20U}) {
     for (const auto& text : {std::string(size, 'a'), noise(size)}) {
-      for (const std::size_t piece : {0, 1000, 7}) {
+      for (const std::size_t piece : {0U, 1000U, 7U}) {
         if (piece == 7 && size > 100000) continue;
         CAPTURE(size);
         CAPTURE(piece);
@@ -77,7 +77,7 @@ TEST_CASE("deflate: what is compressed comes back, in any number of pieces") {
 
 TEST_CASE("deflate: what can't be compressed grows a little only") {
   deflater down;
-  for (const std::size_t size : {65, 4096, 16383, 16384, 65535, 65536, 3000000}) {
+  for (const std::size_t size : {65U, 4096U, 16383U, 16384U, 65535U, 65536U, 3000000U}) {
     CAPTURE(size);
     CHECK(compress(down, noise(size)).size() < size + size / 1000 + 32);
   }
@@ -145,7 +145,7 @@ TEST_CASE("inflate: nothing makes nothing") {
 TEST_CASE("inflate: exactly as much as may be, and no byte more") {
   deflater down;
   inflater up;
-  for (const std::size_t size : {65, 1023, 1024, 1025, 4096, 65536, 1000000}) {
+  for (const std::size_t size : {65U, 1023U, 1024U, 1025U, 4096U, 65536U, 1000000U}) {
     for (const auto& text : {std::string(size, 'a'), noise(size)}) {
       CAPTURE(size);
       const auto packed = compress(down, text);

@@ -95,8 +95,8 @@ constexpr websocket_framing safari{.compresses = true, .splits_compressed = fals
 
 TEST_CASE("websocket_framing: a batch is one message of one frame") {
   frame_writer writer;
-  for (const std::size_t size : {1, 64, 65, 125, 126, 4096, 65535, 65536, 1000000}) {
-    for (const std::size_t piece : {0, 1000}) {
+  for (const std::size_t size : {1U, 64U, 65U, 125U, 126U, 4096U, 65535U, 65536U, 1000000U}) {
+    for (const std::size_t piece : {0U, 1000U}) {
       CAPTURE(size);
       const auto text = text_of(size);
       const auto found = read(write(writer, whole, text, piece));
@@ -118,8 +118,8 @@ TEST_CASE("websocket_framing: what isn't split or compressed isn't copied") {
 
 TEST_CASE("websocket_framing: for browsers in parts of 4096") {
   frame_writer writer;
-  for (const std::size_t size : {1, 4095, 4096, 4097, 8192, 8193, 100000}) {
-    for (const std::size_t piece : {0, 1, 1000, 4096, 5000}) {
+  for (const std::size_t size : {1U, 4095U, 4096U, 4097U, 8192U, 8193U, 100000U}) {
+    for (const std::size_t piece : {0U, 1U, 1000U, 4096U, 5000U}) {
       CAPTURE(size);
       CAPTURE(piece);
       const auto text = noise(size);
@@ -134,13 +134,13 @@ TEST_CASE("websocket_framing: for browsers in parts of 4096") {
 
 TEST_CASE("websocket_framing: only what is longer than 64 bytes is compressed") {
   frame_writer writer;
-  for (const std::size_t size : {1, 63, 64}) {
+  for (const std::size_t size : {1U, 63U, 64U}) {
     const auto found = read(write(writer, packed, std::string(size, 'a')));
     CHECK_FALSE(found.is_compressed);
     CHECK(found.text == std::string(size, 'a'));
   }
-  for (const std::size_t size : {65, 1000, 1000000}) {
-    for (const std::size_t piece : {0, 10}) {
+  for (const std::size_t size : {65U, 1000U, 1000000U}) {
+    for (const std::size_t piece : {0U, 10U}) {
       const auto found = read(write(writer, packed, std::string(size, 'a'), piece));
       CHECK(found.is_compressed);
       CHECK(found.text == std::string(size, 'a'));

@@ -115,8 +115,8 @@ heard listen_to(const std::string& bytes,
 TEST_CASE("websocket_stream: frames are taken off, whatever is read at once") {
   const auto bytes = client_frame("PUB a", {text, false, false}) + client_frame(" 2\r\nhi", {0}) +
                      client_frame("\r\nPING\r\n") + client_frame("");
-  for (const std::size_t at_once : {1, 2, 3, 7, 1000}) {
-    for (const std::size_t into : {1, 2, 5, 1000}) {
+  for (const std::size_t at_once : {1U, 2U, 3U, 7U, 1000U}) {
+    for (const std::size_t into : {1U, 2U, 5U, 1000U}) {
       const auto found = listen_to(bytes, at_once, into);
       CHECK(found.plain == "PUB a 2\r\nhi\r\nPING\r\n");
       CHECK(found.end == stream::status::would_block);
@@ -156,8 +156,8 @@ TEST_CASE("websocket_stream: compressed messages and others keep their order") {
         break;
     }
   }
-  for (const std::size_t at_once : {1, 9, 300, 1 << 20}) {
-    for (const std::size_t into : {1, 13, 100, 4096, 1 << 17}) {
+  for (const std::size_t at_once : {1U, 9U, 300U, 1U << 20U}) {
+    for (const std::size_t into : {1U, 13U, 100U, 4096U, 1U << 17U}) {
       CAPTURE(at_once);
       CAPTURE(into);
       const auto found = listen_to(bytes, at_once, into);
@@ -193,7 +193,7 @@ TEST_CASE("websocket_stream: compressed messages that weren't agreed upon") {
 }
 
 TEST_CASE("websocket_stream: what is against the rules comes after what was read before") {
-  for (const std::size_t into : {1, 20, 1000}) {
+  for (const std::size_t into : {1U, 20U, 1000U}) {
     const auto found = listen_to(client_frame("PING\r\n") + client_deflated("PONG\r\n") +
                                      client_frame("a", {3}) + client_frame("PING\r\n"),
                                  1000, into);
@@ -205,7 +205,7 @@ TEST_CASE("websocket_stream: what is against the rules comes after what was read
 }
 
 TEST_CASE("websocket_stream: nothing is read behind what is against the rules") {
-  for (const std::size_t into : {3, 8, 1000}) {
+  for (const std::size_t into : {3U, 8U, 1000U}) {
     const auto all = client_deflated("PING\r\n") + client_frame("a", {3}) + client_frame("behind") +
                      client_deflated("behind");
     auto made = make(all);
@@ -221,7 +221,7 @@ TEST_CASE("websocket_stream: a compressed message may hold exactly so much") {
   const auto right = listen_to(client_deflated(most), 1000, 1000, most.size());
   CHECK(right.plain == most);
   CHECK(right.end == stream::status::would_block);
-  for (const std::size_t into : {1, 1000, 1 << 17}) {
+  for (const std::size_t into : {1U, 1000U, 1U << 17U}) {
     const auto wrong =
         listen_to(client_frame("before") + client_deflated(most + "a") + client_frame("behind"),
                   1 << 20, into, most.size());
@@ -289,7 +289,7 @@ TEST_CASE("websocket_stream: pings are answered with what they say") {
 }
 
 TEST_CASE("websocket_stream: a close ends it, and nothing behind it is read") {
-  for (const std::size_t into : {3, 8, 1000}) {
+  for (const std::size_t into : {3U, 8U, 1000U}) {
     for (const bool is_compressed : {false, true}) {
       const auto before = is_compressed ? client_deflated("PING\r\n") : client_frame("PING\r\n");
       const auto all = before +

@@ -68,13 +68,14 @@ class ws_reader {
 
   /// One of them.
   struct event {
-    kind what = kind::nothing;
+    kind what = kind::nothing;   ///< which kind
     std::size_t used = 0;        ///< bytes of the input that are done with
     std::string_view payload;    ///< unmasked; until the next call. Of `broken`: what is wrong
     bool is_compressed = false;  ///< of data: the message is
     bool ends_message = false;   ///< of data: nothing of it is left
   };
 
+  /// At the beginning of a frame.
   explicit ws_reader(rules agreed) noexcept : rules_(agreed) {}
 
   /// Reads on. To be called until it says `nothing`, which it does if `size` is 0.
