@@ -370,7 +370,6 @@ void read_write_timeout(const value& found, settings&, reading& to) {
       (found.text != "default" && found.text != "close" && found.text != "retry")) {
     return to.expected(found, "default, close or retry");
   }
-  if (found.text == "retry") to.not_supported(found.at, shown(found));
 }
 
 }  // namespace
@@ -406,7 +405,8 @@ const block<settings>& absent_rows() {
       tuning("store_dir", form::text),
       tuning("default_js_domain", form::map),
       custom_row<settings>("write_timeout", "text", restart,
-                           "What happens at write_deadline: default and close, which are the same",
+                           "default, close or retry, which are the same: who takes something of "
+                           "what is sent within write_deadline stays",
                            read_write_timeout),
       missed("http|https", form::listen, "Monitoring by HTTP"),
       missed("http_port|monitor_port", form::number, "Monitoring by HTTP"),
@@ -414,8 +414,6 @@ const block<settings>& absent_rows() {
       missed("http_base_path", form::text, "Of the pages of monitoring"),
       missed("server_tags", form::texts, "Tags of this server, for monitoring"),
       missed("server_metadata", form::map, "Texts about this server, for monitoring"),
-      missed("no_fast_producer_stall", form::boolean,
-             "Don't slow producers down whose receivers lag: what doesn't fit is lost to those"),
       missed("prof_port", form::number, "Profiling by HTTP"),
       ignored("prof_block_rate", form::number, "Of profiling, which is not offered"),
       ignored("max_closed_clients", form::number, "Of monitoring: closed connections to remember"),

@@ -94,6 +94,8 @@ const block<options>& node_rows() {
             "Size of a message, headers and payload; at most max_pending"),
         row("max_pending", &options::max_pending, size(1), restart,
             "Unsent bytes of a client before it is closed as too slow"),
+        row("no_fast_producer_stall", &options::no_fast_producer_stall, boolean_type(), live,
+            "Don't slow producers down whose receivers lag: what they miss is lost to those"),
         row("ping_interval", &options::ping_interval, duration(), live,
             "How often a silent client is asked for a sign of life"),
         row("ping_max", &options::ping_max, number(0, 255), live,

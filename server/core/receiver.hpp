@@ -30,7 +30,9 @@ struct receiver {
   const std::uint64_t id;
   std::atomic<const subscriber_rules*> rules{nullptr};  ///< what it may not hear; null: all allowed
   std::atomic<std::uint8_t> flags{0};
-  std::atomic<bool> closed{false};             ///< nothing reaches it any more
+  std::atomic<bool> closed{false};  ///< nothing reaches it any more
+  /// Messages for it are lost until it has caught up; written by who holds its queue's lock.
+  std::atomic<bool> is_left_out{false};
   std::atomic<reply_grants*> grants{nullptr};  ///< of a receiver that grants_replies
   role* self = nullptr;  ///< who takes the messages of a receiver that takes_itself; constant
 

@@ -45,7 +45,7 @@ std::uint64_t make_plan(const sublist& index,
   for (;;) {
     out.clear();
     index.match(who, subject, key.hash, [&](subscription* sub) {
-      if (!may_hear(*sub)) return;
+      if (sub->owner->is_left_out.load(std::memory_order_relaxed) || !may_hear(*sub)) return;
       target t;
       t.sub = sub;
       t.flags = sub->owner->flags.load(std::memory_order_relaxed);

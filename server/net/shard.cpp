@@ -145,6 +145,7 @@ void shard::end_batch() {
   settle_spent();
   flush_all();
   post_looks();
+  match_anew();
   rendered_.end_batch();
   input_.recycle();
   if (!ending_.empty()) end_all();
@@ -410,8 +411,12 @@ void shard::check_blocked() {
         const auto waited = now_ - c.queue.oldest();
         late = waited > rules_->opts.write_deadline;
         given_up = c.queue.closing && waited > drain_limit;
-        if (late || given_up) dropped = c.queue.drop();
       }
+    }
+    late = late && takes_nothing(c);
+    if (late || given_up) {
+      const std::scoped_lock held(c.queue.lock);
+      dropped = c.queue.drop();
     }
     chunk::free_all(dropped);
     if (given_up || late) give_up(c, close_reason::slow_write_deadline);

@@ -256,8 +256,11 @@ class shard {
               std::size_t count,
               std::size_t total);
   void send_queued(connection& c, std::unique_lock<std::mutex>& held);
-  void note_pressure(const outbound_queue& of);
-  void arm_writable(connection& c);
+  void note_pressure(connection& c);
+  void leave_out(connection& c, bool yes);
+  void match_anew();
+  void arm_writable(connection& c, std::unique_lock<std::mutex>& held);
+  [[nodiscard]] bool takes_nothing(connection& c);
   void on_writable(connection& c);
   void post_looks();
   void look(const std::vector<std::uint64_t>& cids);
@@ -337,8 +340,9 @@ class shard {
   std::size_t staged_ = 0;
   std::vector<std::vector<std::uint64_t>> looks_;  // cids by owning shard
   bool have_looks_ = false;
-  std::uint64_t pressure_ = 0;  // most bytes queued for a receiver of this batch
-  bool must_wait_ = false;      // one of them is nearly full, and being emptied
+  std::uint64_t pressure_ = 0;    // most bytes queued for a receiver of this batch
+  bool must_wait_ = false;        // one of them is nearly full, and being emptied
+  bool must_match_anew_ = false;  // somebody is left out now, or no longer
   std::vector<spent> spent_;
   admission handshakes_;
   std::vector<connection*> ending_;

@@ -83,7 +83,8 @@ void shard::go_on_reading(connection& c, stream::status state) {
   end_batch();
   if (c.is_ending() || c.over_) return;
   const auto limit = std::min(pressure_limit, node_.opts.max_pending / 2);
-  if (std::exchange(pressure_, 0) > static_cast<std::uint64_t>(limit)) return pause(c);
+  const bool has_pressure = std::exchange(pressure_, 0) > static_cast<std::uint64_t>(limit);
+  if (has_pressure && !rules_->opts.no_fast_producer_stall) return pause(c);
   ++c.waits_;
   if (state == stream::status::drained) {
     c.stream_->wait_readable(c);

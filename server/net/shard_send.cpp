@@ -173,6 +173,7 @@ void shard::flush(outlet& o) {
     send_or_queue(*o.to, pieces.data(), pieces.size(), total, messages);
   }
   o.pieces.clear();
+  match_anew();
 }
 
 // Behind all that is staged for it.
@@ -230,7 +231,7 @@ void shard::send_staged(connection& c,
     const auto size = rest->unsent();
     queue.put_back(rest, rest);
     queue.bytes += size;
-    note_pressure(queue);
+    note_pressure(c);
   }
   if (queue.owner != this) {
     if (failed || queue.closing || !queue.empty()) ask_owner(c);
@@ -239,9 +240,7 @@ void shard::send_staged(connection& c,
     held.unlock();
     give_up(c, close_reason::io_error);
   } else if (rest != nullptr) {
-    queue.wait_armed = true;
-    held.unlock();
-    arm_writable(c);
+    arm_writable(c, held);
   } else if (!queue.empty()) {
     send_queued(c, held);  // another shard has appended meanwhile
   } else {
@@ -251,10 +250,26 @@ void shard::send_staged(connection& c,
 }
 
 // Under the lock, behind an append.
-void shard::note_pressure(const outbound_queue& of) {
-  pressure_ = std::max(pressure_, of.bytes);
+void shard::note_pressure(connection& c) {
+  const auto& queue = c.queue;
+  pressure_ = std::max(pressure_, queue.bytes);
   const auto nearly_full = static_cast<std::uint64_t>(node_.opts.max_pending) / 4 * 3;
-  if (of.bytes > nearly_full && now_ - of.oldest() < takes_something) must_wait_ = true;
+  if (queue.bytes <= nearly_full) return;
+  if (rules_->opts.no_fast_producer_stall) {
+    leave_out(c, true);
+  } else if (now_ - queue.oldest() < takes_something) {
+    must_wait_ = true;
+  }
+}
+
+// Under the lock. Matches that are remembered are to be made anew, once the lock is free.
+void shard::leave_out(connection& c, bool yes) {
+  if (c.is_left_out.exchange(yes, std::memory_order_relaxed) != yes) must_match_anew_ = true;
+}
+
+void shard::match_anew() {
+  if (std::exchange(must_match_anew_, false)) [[unlikely]]
+    node_.index.invalidate_all();
 }
 
 // Under the lock: its owner is to look at the queue.
@@ -283,7 +298,7 @@ void shard::append(connection& c,
     }
     queue.append(made);
   }
-  note_pressure(queue);
+  note_pressure(c);
   if (queue.bytes > static_cast<std::uint64_t>(node_.opts.max_pending)) {
     queue.overflowed = true;
     chunk* const dropped = queue.drop();
@@ -310,9 +325,7 @@ void shard::send_queued(connection& c, std::unique_lock<std::mutex>& held) {
   std::size_t sent_now = 0;
   while (!queue.empty() && !queue.closed) {
     if (sent_now >= most_sent_at_once) {
-      queue.wait_armed = true;
-      held.unlock();
-      return arm_writable(c);
+      return arm_writable(c, held);
     }
     queue.sending = true;
     chunk* first = queue.take();
@@ -342,6 +355,11 @@ void shard::send_queued(connection& c, std::unique_lock<std::mutex>& held) {
     held.lock();
     queue.sending = false;
     queue.bytes -= std::min<std::uint64_t>(queue.bytes, sent.size);
+    // Lower than where it began, so that it doesn't come and go with every message.
+    if (c.is_left_out.load(std::memory_order_relaxed) &&
+        queue.bytes < static_cast<std::uint64_t>(node_.opts.max_pending) / 2) [[unlikely]] {
+      leave_out(c, false);
+    }
     if (queue.closed) {
       held.unlock();
       chunk::free_all(first);
@@ -356,9 +374,7 @@ void shard::send_queued(connection& c, std::unique_lock<std::mutex>& held) {
     }
     if (sent.state == stream::status::would_block ||
         (sent.state == stream::status::drained && first != nullptr)) {
-      queue.wait_armed = true;
-      held.unlock();
-      return arm_writable(c);
+      return arm_writable(c, held);
     }
   }
   const bool finished = queue.closing && queue.empty();
@@ -366,10 +382,24 @@ void shard::send_queued(connection& c, std::unique_lock<std::mutex>& held) {
   if (finished) ending_.push_back(&c);
 }
 
-void shard::arm_writable(connection& c) {
+// Under the lock, which is free again afterwards.
+void shard::arm_writable(connection& c, std::unique_lock<std::mutex>& held) {
+  const bool is_armed = std::exchange(c.queue.wait_armed, true);
+  held.unlock();
+  if (is_armed) return;  // see takes_nothing()
   if (!std::exchange(c.in_blocked_, true)) blocked_.push_back(&c);
   ++c.waits_;
   c.stream_->wait_writable(c);
+}
+
+// A socket tells of room only when there is much of it: who reads little may have taken something
+// all the same. The wait for it stays.
+bool shard::takes_nothing(connection& c) {
+  std::unique_lock held(c.queue.lock);
+  if (c.queue.sending || c.queue.closed) return false;
+  send_queued(c, held);
+  const std::scoped_lock again(c.queue.lock);
+  return !c.queue.closed && !c.queue.empty() && c.queue.oldest() != now_;
 }
 
 void shard::on_writable(connection& c) {

@@ -45,6 +45,10 @@ struct options {
   std::uint8_t max_subscription_tokens = 0;  ///< of a subscription's subject; 0: unlimited
   bool headers = true;                       ///< messages may have them
 
+  /// Producers don't wait for receivers that have more than three quarters of `max_pending` queued:
+  /// what is published then is lost to those.
+  bool no_fast_producer_stall = false;
+
   std::chrono::milliseconds ping_interval =
       protocol::default_ping_interval;        ///< between PINGs to a client
   int ping_max = protocol::default_ping_max;  ///< PINGs without an answer that are borne
