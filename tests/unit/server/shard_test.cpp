@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <future>
 #include <memory>
@@ -13,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -116,7 +119,7 @@ TEST_CASE("connection: what a stream does not take now follows later, in order")
 }
 
 // False if the reader got no turn for so long that it had to be taken for dead: try again.
-bool slow_reader_gets_all() {
+static bool slow_reader_gets_all() {
   constexpr std::size_t body_size = 64UL * 1024;
   constexpr int count = 384;
   constexpr std::chrono::milliseconds takes_something{250};
