@@ -1,6 +1,7 @@
 #include "in_force.hpp"
 
 #include <charconv>
+#include <optional>
 #include <utility>
 
 namespace nuncio::server {
@@ -122,7 +123,9 @@ bool in_force::shows_auth_required(connection_type by) const noexcept {
 }
 
 const tls_options& in_force::tls_options_of(connection_type by) const {
-  return by == connection_type::websocket ? opts.websocket.tls.value() : opts.tls.value();
+  const auto& found = by == connection_type::websocket ? opts.websocket.tls : opts.tls;
+  if (!found) throw std::bad_optional_access();
+  return *found;
 }
 
 std::shared_ptr<const tls_context> in_force::tls_of(connection_type by) const {

@@ -32,14 +32,14 @@ std::unique_ptr<opening> make_proxy_opening(connection& of) {
 }
 
 proxy_opening::proxy_opening(connection& of)
-    : waiting_opening(of), deadline_(home_.now() + time_for_header) {}
+    : waiting_opening(of), deadline_(home.now() + time_for_header) {}
 
 // Who wants TLS first hears nothing before the header; who may want it gets that long to begin.
 void proxy_opening::begin() {
-  const auto& tls = home_.rules().opts.tls;
+  const auto& tls = home.rules().opts.tls;
   using first_word = tls_options::first_word;
   if (!tls || tls->first == first_word::info) greet();
-  if (connection_.is_ending()) return;
+  if (owner.is_ending()) return;
   const bool may_greet_later = tls && tls->first == first_word::either;
   set_timer(may_greet_later
                 ? std::min<std::chrono::milliseconds>(time_for_header, tls->first_patience)
@@ -49,14 +49,14 @@ void proxy_opening::begin() {
 
 void proxy_opening::greet() {
   has_greeted_ = true;
-  connection_.role_->on_open();
+  owner.role_->on_open();
 }
 
 void proxy_opening::on_timer() {
   if (!is_late()) return;
-  if (home_.now() >= deadline_) return fail("timeout");
+  if (home.now() >= deadline_) return fail("timeout");
   greet();
-  set_timer(std::chrono::ceil<std::chrono::milliseconds>(deadline_ - home_.now()));
+  set_timer(std::chrono::ceil<std::chrono::milliseconds>(deadline_ - home.now()));
 }
 
 void proxy_opening::on_event() {
@@ -66,25 +66,26 @@ void proxy_opening::on_event() {
 
 void proxy_opening::look() {
   std::array<char, read_at_once> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  const int descriptor = connection_.stream_->descriptor();
+  const int descriptor = owner.stream_->descriptor();
+  // Only what has a descriptor comes here. NOLINTNEXTLINE(clang-analyzer-unix.StdCLibraryFunctions)
   const auto got = ::recv(descriptor, bytes.data(), bytes.size(), MSG_PEEK);
-  if (got == 0) return connection_.end(close_reason::client_closed);
+  if (got == 0) return owner.end(close_reason::client_closed);
   if (got < 0) {
     const bool is_early = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    return is_early ? wait_for(1) : connection_.end(close_reason::io_error);
+    return is_early ? wait_for(1) : owner.end(close_reason::io_error);
   }
   const auto size = static_cast<std::size_t>(got);
   const auto progress = header_.feed({bytes.data(), size});
   // It is there: this takes what was looked at.
   if (progress.taken != 0 &&
       ::recv(descriptor, bytes.data(), progress.taken, 0) != static_cast<ssize_t>(progress.taken)) {
-    return connection_.end(close_reason::io_error);
+    return owner.end(close_reason::io_error);
   }
   switch (progress.now) {
     case proxy_header::state::more:
       // Bytes that stay would end each wait at once, where no more can come.
       if (progress.taken == 0 && is_half_closed(descriptor)) {
-        return connection_.end(close_reason::client_closed);
+        return owner.end(close_reason::client_closed);
       }
       return wait_for(progress.needed);
     case proxy_header::state::malformed:
@@ -98,13 +99,13 @@ void proxy_opening::look() {
 
 void proxy_opening::on_header() {
   if (const auto& source = header_.source()) {
-    auto& log = home_.of().log;
+    auto& log = home.of().log;
     if (log.enabled(log_level::debug)) {
-      const auto proxy = ip_text(connection_.peer_.address());
-      connection_.peer_ = *source;
-      log.write(log_level::debug, connection_.role_->describe() + " - Behind the proxy " + proxy);
+      const auto proxy = ip_text(owner.peer_.address());
+      owner.peer_ = *source;
+      log.write(log_level::debug, owner.role_->describe() + " - Behind the proxy " + proxy);
     }
-    connection_.peer_ = *source;
+    owner.peer_ = *source;
   }
   go_on();
 }
@@ -114,14 +115,14 @@ void proxy_opening::go_on() {
   knows_peer_ = true;
   if (waits_for_more_) wait_for(0);
   stop();
-  const auto self = std::move(connection_.opening_);
-  home_.open_further(connection_, connection_type::standard, has_greeted_);
+  const auto self = std::move(owner.opening_);
+  home.open_further(owner, connection_type::standard, has_greeted_);
 }
 
 void proxy_opening::fail(std::string_view why) {
-  home_.note_rarely(connection_, home_.of().protocol_error_notice, log_level::warn,
-                    "Error reading PROXY protocol header: ", why);
-  connection_.end(close_reason::protocol_error);
+  home.note_rarely(owner, home.of().protocol_error_notice, log_level::warn,
+                   "Error reading PROXY protocol header: ", why);
+  owner.end(close_reason::protocol_error);
 }
 
 // Until so many bytes are there, or no more will come; 0: not at all.
@@ -129,7 +130,7 @@ void proxy_opening::wait_for(std::size_t bytes) {
   if (bytes > 1 || waits_for_more_) {
     waits_for_more_ = bytes > 1;
     const int least = std::max(static_cast<int>(bytes), 1);
-    ::setsockopt(connection_.stream_->descriptor(), SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least);
+    ::setsockopt(owner.stream_->descriptor(), SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least);
   }
   if (bytes != 0) wait_readable();
 }

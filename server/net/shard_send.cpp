@@ -268,8 +268,9 @@ void shard::leave_out(connection& c, bool yes) {
 }
 
 void shard::match_anew() {
-  if (std::exchange(must_match_anew_, false)) [[unlikely]]
+  if (std::exchange(must_match_anew_, false)) [[unlikely]] {
     node_.index.invalidate_all();
+  }
 }
 
 // Under the lock: its owner is to look at the queue.

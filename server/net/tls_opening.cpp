@@ -43,7 +43,7 @@ std::unique_ptr<opening> make_tls_opening(connection& of, connection_type by, bo
 
 tls_opening::tls_opening(connection& of, connection_type by, bool has_greeted)
     : waiting_opening(of),
-      rules_(home_.rules_),
+      rules_(home.rules_),
       by_(by),
       tls_(rules_->tls_options_of(by)),
       has_greeted_(has_greeted) {}
@@ -68,7 +68,7 @@ void tls_opening::begin() {
 
 void tls_opening::greet() {
   if (std::exchange(has_greeted_, true)) return;
-  connection_.role_->on_open();
+  owner.role_->on_open();
 }
 
 void tls_opening::await_client() {
@@ -80,17 +80,17 @@ void tls_opening::await_client() {
 
 void tls_opening::await_handshake() {
   expect_handshake();
-  if (!connection_.is_ending()) wait_readable();
+  if (!owner.is_ending()) wait_readable();
 }
 
 void tls_opening::expect_handshake() {
-  auto& node = home_.of();
+  auto& node = home.of();
   const bool is_websocket = by_ == connection_type::websocket;
   auto& rate = is_websocket ? node.websocket_handshake_rate : node.handshake_rate;
-  if (!rate.allow(tls_.connection_rate_limit, home_.now())) {
+  if (!rate.allow(tls_.connection_rate_limit, home.now())) {
     // Before HTTP there is no way to say why.
-    if (is_websocket) return connection_.end(close_reason::limits);
-    connection_.fail(protocol::errc::throttled);
+    if (is_websocket) return owner.end(close_reason::limits);
+    owner.fail(protocol::errc::throttled);
     return;
   }
   phase_ = phase::expecting;
@@ -117,18 +117,18 @@ void tls_opening::on_event() {
 void tls_opening::look_at_first_byte() {
   char first = 0;
   // Only what has a descriptor speaks TLS.
-  const int descriptor = connection_.stream_->descriptor();
+  const int descriptor = owner.stream_->descriptor();
   const auto got =
       ::recv(descriptor, &first, 1, MSG_PEEK);  // NOLINT(clang-analyzer-unix.StdCLibraryFunctions)
-  if (got == 0) return connection_.end(close_reason::client_closed);
+  if (got == 0) return owner.end(close_reason::client_closed);
   if (got < 0) {
     const bool is_early = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    return is_early ? wait_readable() : connection_.end(close_reason::io_error);
+    return is_early ? wait_readable() : owner.end(close_reason::io_error);
   }
   if (phase_ != phase::expecting) {
     if (phase_ == phase::undecided && first != first_of_handshake) return go_plain();
     expect_handshake();
-    if (connection_.is_ending()) return;
+    if (owner.is_ending()) return;
   }
   if (first != first_of_handshake) return fail("the first byte is not of TLS");
   take_turn();
@@ -155,19 +155,19 @@ void tls_opening::on_timer() {
 void tls_opening::take_turn() {
   {
     // What was said in the clear must have left before anything else does.
-    const std::scoped_lock held(connection_.queue.lock);
-    if (!connection_.queue.empty() || connection_.queue.sending) {
-      return connection_.end(close_reason::io_error);
+    const std::scoped_lock held(owner.queue.lock);
+    if (!owner.queue.empty() || owner.queue.sending) {
+      return owner.end(close_reason::io_error);
     }
   }
   phase_ = phase::queued;
-  if (home_.handshakes_.enter(connection_.id)) on_turn();
+  if (home.handshakes_.enter(owner.id)) on_turn();
 }
 
 void tls_opening::on_turn() {
   has_turn_ = true;
   if (phase_ != phase::queued) return leave_turn();
-  session_ = std::make_unique<tls_session>(rules_->tls_of(by_), connection_.stream_->descriptor());
+  session_ = std::make_unique<tls_session>(rules_->tls_of(by_), owner.stream_->descriptor());
   do_step();
 }
 
@@ -175,17 +175,17 @@ void tls_opening::do_step() {
   phase_ = phase::working;
   // What is left takes less than the way to the other thread and back.
   if (session_->is_nearly_done()) return on_step(session_->handshake());
-  ++connection_.waits_;
-  auto report = std::make_shared<step_report>(home_, *this);
+  ++owner.waits_;
+  auto report = std::make_shared<step_report>(home, *this);
   [[maybe_unused]] const bool is_taken =
-      home_.of().handshakes.post([session = session_.get(), report = std::move(report)] {
+      home.of().handshakes.post([session = session_.get(), report = std::move(report)] {
         report->how = session->handshake();
       });
 }
 
 // The session and this are there as long as the connection counts the wait.
 void tls_opening::on_report(tls_session::step how) {
-  home_.end_wait(connection_, [this, how] { on_step(how); });
+  home.end_wait(owner, [this, how] { on_step(how); });
 }
 
 void tls_opening::on_step(tls_session::step how) {
@@ -206,13 +206,12 @@ void tls_opening::on_step(tls_session::step how) {
 
 void tls_opening::go_encrypted() {
   if (const auto objection = session_->objection(); !objection.empty()) return fail(objection);
-  auto& log = home_.of().log;
+  auto& log = home.of().log;
   if (log.enabled(log_level::debug)) {
     log.write(log_level::debug,
-              connection_.role_->describe() + " - TLS handshake complete, " + session_->describe());
+              owner.role_->describe() + " - TLS handshake complete, " + session_->describe());
   }
-  connection_.stream_ =
-      std::make_unique<tls_stream>(std::move(connection_.stream_), std::move(session_));
+  owner.stream_ = std::make_unique<tls_stream>(std::move(owner.stream_), std::move(session_));
   go_on();
 }
 
@@ -226,20 +225,20 @@ void tls_opening::go_on() {
   leave_turn();
   if (by_ != connection_type::websocket) return hand_over(has_greeted_);
   waiting_opening::stop();
-  const auto self = std::exchange(connection_.opening_, make_websocket_opening(connection_));
-  connection_.opening_->begin();
+  const auto self = std::exchange(owner.opening_, make_websocket_opening(owner));
+  owner.opening_->begin();
 }
 
 void tls_opening::fail(std::string_view why) {
-  home_.note_rarely(connection_, home_.of().handshake_notice, log_level::error,
-                    "TLS handshake error: ", why);
-  connection_.end(close_reason::tls_handshake);
+  home.note_rarely(owner, home.of().handshake_notice, log_level::error,
+                   "TLS handshake error: ", why);
+  owner.end(close_reason::tls_handshake);
 }
 
 // Once, however it has gone.
 void tls_opening::leave_turn() {
   if (!std::exchange(has_turn_, false)) return;
-  home_.next_handshake();
+  home.next_handshake();
 }
 
 void tls_opening::stop() {

@@ -9,25 +9,24 @@
 
 namespace nuncio::server {
 
-waiting_opening::waiting_opening(connection& of)
-    : connection_(of), home_(of.home()), timer_(home_.io()) {}
+waiting_opening::waiting_opening(connection& of) : owner(of), home(of.home()), timer_(home.io()) {}
 
 void waiting_opening::wait_readable() {
   if (std::exchange(is_waiting_, true)) return;
-  ++connection_.waits_;
-  connection_.stream_->wait_readable(connection_);
+  ++owner.waits_;
+  owner.stream_->wait_readable(owner);
 }
 
 void waiting_opening::wait_writable() {
   if (std::exchange(is_waiting_, true)) return;
-  ++connection_.waits_;
-  connection_.stream_->wait_writable(connection_);
+  ++owner.waits_;
+  owner.stream_->wait_writable(owner);
 }
 
 void waiting_opening::set_timer(std::chrono::milliseconds delay) {
   timer_.expires_after(delay);
-  ++connection_.waits_;
-  timer_.async_wait([&c = connection_](const boost::system::error_code& failure) {
+  ++owner.waits_;
+  timer_.async_wait([&c = owner](const boost::system::error_code& failure) {
     c.home().end_wait(c, [&c, &failure] {
       if (!failure && c.opening_ != nullptr) c.opening_->on_timer();
     });
@@ -35,19 +34,19 @@ void waiting_opening::set_timer(std::chrono::milliseconds delay) {
 }
 
 bool waiting_opening::is_late() const {
-  return home_.now() >= timer_.expiry();
+  return home.now() >= timer_.expiry();
 }
 
 void waiting_opening::hand_over(bool has_greeted) {
-  const auto self = std::move(connection_.opening_);
+  const auto self = std::move(owner.opening_);
   timer_.cancel();
-  auto& c = connection_;
+  auto& c = owner;
   if (!has_greeted) c.role_->on_open();
   if (!c.is_ending()) c.role_->on_ready();
   // What has come is not told of again: read first, unless a wait is pending.
   if (c.is_ending() || is_waiting_) return;
   ++c.waits_;
-  boost::asio::post(home_.io(), [&c] { static_cast<stream_events&>(c).on_readable(false); });
+  boost::asio::post(home.io(), [&c] { static_cast<stream_events&>(c).on_readable(false); });
 }
 
 void waiting_opening::stop() {

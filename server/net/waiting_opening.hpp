@@ -33,8 +33,8 @@ class waiting_opening : public opening {
   /// The connection is its role's, which has yet to greet or has done so. Destroys this.
   void hand_over(bool has_greeted);
 
-  connection& connection_;
-  shard& home_;
+  connection& owner;
+  shard& home;
 
  private:
   boost::asio::steady_timer timer_;
