@@ -99,13 +99,12 @@ void proxy_opening::look() {
 
 void proxy_opening::on_header() {
   if (const auto& source = header_.source()) {
+    const auto proxy = std::exchange(owner.peer_, *source);
     auto& log = home.of().log;
     if (log.enabled(log_level::debug)) {
-      const auto proxy = ip_text(owner.peer_.address());
-      owner.peer_ = *source;
-      log.write(log_level::debug, owner.role_->describe() + " - Behind the proxy " + proxy);
+      log.write(log_level::debug,
+                owner.role_->describe() + " - Behind the proxy " + ip_text(proxy.address()));
     }
-    owner.peer_ = *source;
   }
   go_on();
 }

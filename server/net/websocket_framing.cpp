@@ -23,13 +23,12 @@ std::span<const iovec> frame_writer::write(const websocket_framing& how,
                                            std::span<const iovec> pieces) {
   auto total = size_of(pieces);
   const bool is_compressed = how.compresses && total > least_compressed;
-  const iovec all{compressed_.data(), 0};
-  std::array<iovec, 1> one{all};
+  std::array<iovec, 1> packed{};
   if (is_compressed) {
     deflater_.compress(pieces, compressed_);
     total = compressed_.size();
-    one.front() = {compressed_.data(), total};
-    pieces = one;
+    packed.front() = {compressed_.data(), total};
+    pieces = packed;
   }
   const bool in_parts =
       how.longest != 0 && total > how.longest && (!is_compressed || how.splits_compressed);

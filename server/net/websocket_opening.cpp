@@ -4,8 +4,6 @@
 #include "shard.hpp"
 #include "websocket_stream.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <array>
 #include <utility>
 
