@@ -415,7 +415,7 @@ class ConfigurationTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    SERVER = sys.argv.pop(1)
-    peers = os.environ.get("NUNCIO_PEERS") or (sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else "")
-    REFERENCE = os.path.join(peers, "nats-server") if peers and os.access(os.path.join(peers, "nats-server"), os.X_OK) else None
+    SERVER, default_peers = sys.argv.pop(1), sys.argv.pop(1)
+    reference = os.path.join(os.environ.get("NUNCIO_PEERS") or default_peers, "nats-server")
+    REFERENCE = reference if os.access(reference, os.X_OK) else None
     unittest.main()
