@@ -27,6 +27,7 @@ bool auxiliary::post(std::function<void()> job) {
     return false;
   }
   waiting_.push_back(std::move(job));
+  busy_ = true;
   if (!thread_.joinable()) {
     thread_ = std::thread([this] {
       if (niceness_ != 0) give_way(niceness_);
@@ -56,6 +57,7 @@ std::uint64_t auxiliary::refused() const {
 void auxiliary::run() {
   std::unique_lock held(lock_);
   for (;;) {
+    busy_ = !waiting_.empty();
     changed_.wait(held, [this] { return stopped_ || !waiting_.empty(); });
     if (stopped_) return;
     {

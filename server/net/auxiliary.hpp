@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,8 @@ class auxiliary {
   /// Waits for the job that runs; drops the others.
   void stop();
 
+  /// A job waits or runs. Of the moment: to be used as a hint.
+  [[nodiscard]] bool is_busy() const noexcept { return busy_.load(std::memory_order_relaxed); }
   /// Jobs that were too much.
   [[nodiscard]] std::uint64_t refused() const;
 
@@ -38,6 +41,7 @@ class auxiliary {
 
   const std::size_t most_waiting_;
   const int niceness_;
+  std::atomic<bool> busy_{false};
   mutable std::mutex lock_;  // guards all that follows
   std::condition_variable changed_;
   std::deque<std::function<void()>> waiting_;

@@ -119,6 +119,8 @@ void shard::run_turn() {
 
 // True if a handler has run.
 bool shard::look_for_work() {
+  // The core may be the one that handshakes are waited for from.
+  if (node_.handshakes.is_busy()) return false;
   const auto limit = busy_poll_.next();
   if (limit <= limit.zero()) return false;
   const auto begin = steady_clock::now();

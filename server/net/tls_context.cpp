@@ -194,7 +194,7 @@ void tls_context::load_certificate(const tls_options::certificate& files, proble
     return add_of_file(problems, "key_file", files.key_file,
                        "it is not the key of the certificate in \"" + files.cert_file + '"');
   }
-  // Put in only to be tried: each session gets the one that fits.
+  // Of several, each session gets the one that fits; here they are only tried.
   if (SSL_CTX_use_cert_and_key(context_, to.certificate, to.key, to.chain, 1) != 1) {
     add_of_file(problems, "cert_file", files.cert_file, reason());
   }
@@ -279,10 +279,10 @@ bool tls_context::is_pinned(const fingerprint& key) const {
 }
 
 int tls_context::choose_certificate(SSL* session) const {
+  if (identities_.size() == 1) return 1;  // each session has it from the start
   const char* const host = SSL_get_servername(session, TLSEXT_NAMETYPE_host_name);
   const identity* chosen = nullptr;
   for (const auto& each : identities_) {
-    if (identities_.size() == 1) break;
     if (host != nullptr && X509_check_host(each.certificate, host, 0, 0, nullptr) != 1) continue;
     const auto fits = SSL_check_chain(session, each.certificate, each.key, each.chain);
     if ((static_cast<unsigned>(fits) & CERT_PKEY_VALID) == 0) continue;

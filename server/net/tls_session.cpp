@@ -40,6 +40,62 @@ tls_context::fingerprint fingerprint_of(X509* certificate) {
 
 }  // namespace
 
+// What is left of a list of pieces.
+class tls_session::piece_cursor {
+ public:
+  piece_cursor(const iovec* pieces, std::size_t count) : at_(pieces), end_(pieces + count) {
+    skip(0);
+  }
+  [[nodiscard]] bool at_end() const noexcept { return at_ == end_; }
+
+  // For one record: of a large piece as it lies, of small ones gathered in `room`.
+  std::span<const char> next(std::span<char> room) const {
+    if (left() >= room.size() || at_ + 1 == end_) return {begin(), left()};
+    auto part = left();
+    std::memcpy(room.data(), begin(), part);
+    auto size = part;
+    for (const iovec* each = at_ + 1; each != end_ && size < room.size(); ++each) {
+      part = std::min(each->iov_len, room.size() - size);
+      std::memcpy(room.data() + size, each->iov_base, part);
+      size += part;
+    }
+    return room.first(size);
+  }
+
+  void skip(std::size_t size) noexcept {
+    done_ += size;
+    while (at_ != end_ && done_ >= at_->iov_len) done_ -= at_++->iov_len;
+  }
+
+ private:
+  [[nodiscard]] const char* begin() const {
+    return static_cast<const char*>(at_->iov_base) + done_;
+  }
+  [[nodiscard]] std::size_t left() const { return at_->iov_len - done_; }
+
+  const iovec* at_;
+  const iovec* end_;
+  std::size_t done_ = 0;  // of the first
+};
+
+// Records, one behind the other, to be sent at once: a system call for each would cost as much as
+// its encryption.
+struct tls_session::pack {
+  static constexpr std::size_t enough = 3 * record_size;
+
+  std::array<char, enough + 2 * SSL3_RT_MAX_PACKET_SIZE> bytes;  // not initialised: it is large
+  std::size_t size = 0;
+
+  // As a BIO writes.
+  int append(const char* from, int count) {
+    const auto part = static_cast<std::size_t>(count);
+    if (part > bytes.size() - size) return -1;
+    std::memcpy(bytes.data() + size, from, part);
+    size += part;
+    return count;
+  }
+};
+
 // OpenSSL's own would write in a way that raises SIGPIPE, which is the embedding program's to
 // handle.
 const BIO_METHOD* tls_session::socket_method() {
@@ -64,8 +120,14 @@ int tls_session::socket_read(BIO* from, char* into, int size) {
 }
 
 int tls_session::socket_write(BIO* to, const char* from, int size) {
-  const auto& self = *static_cast<tls_session*>(BIO_get_data(to));
+  auto& self = *static_cast<tls_session*>(BIO_get_data(to));
   BIO_clear_retry_flags(to);
+  if (self.packing_ != nullptr) return self.packing_->append(from, size);
+  // OpenSSL speaks for itself: only behind what write() has said.
+  if (!self.unsent_.empty()) {
+    BIO_set_retry_write(to);
+    return -1;
+  }
   const auto sent = ::send(self.descriptor_, from, static_cast<std::size_t>(size), MSG_NOSIGNAL);
   if (sent < 0 && is_would_block(errno)) BIO_set_retry_write(to);
   return static_cast<int>(sent);
@@ -165,53 +227,66 @@ stream::result tls_session::read(std::span<char> into) {
 }
 
 stream::result tls_session::write(const iovec* pieces, std::size_t count) {
-  // Small pieces go into one record. Not initialised: it is large.
-  std::array<char, record_size> gathered;  // NOLINT(*-member-init)
   std::size_t sent = 0;
-  std::size_t at = 0;    // piece
-  std::size_t skip = 0;  // bytes of it that are sent
-  const auto left_of = [&](std::size_t i) { return pieces[i].iov_len - (i == at ? skip : 0); };
-  const auto begin_of = [&](std::size_t i) {
-    return static_cast<const char*>(pieces[i].iov_base) + (i == at ? skip : 0);
-  };
-  for (;;) {
-    while (at < count && left_of(at) == 0) {
-      ++at;
-      skip = 0;
-    }
-    if (at == count) return {sent, stream::status::more};
-    const char* data = begin_of(at);
-    std::size_t size = left_of(at);
-    if (size < record_size && at + 1 < count) {
-      // A record that is half sent is tried again with the same bytes: the queue keeps them in
-      // front, so that at least as many are found.
-      size = 0;
-      for (std::size_t i = at; i < count && size < record_size; ++i) {
-        const auto part = std::min(left_of(i), record_size - size);
-        std::memcpy(gathered.data() + size, begin_of(i), part);
-        size += part;
-      }
-      data = gathered.data();
-    }
+  bool all_sent = unsent_.empty() || send_unsent(sent);
+  piece_cursor from(pieces, count);
+  from.skip(sent);
+  while (all_sent && !from.at_end()) {
+    pack records;
+    all_sent = encrypt(from, records) && send(records, sent);
+  }
+  if (broken_) return {sent, stream::status::failed};
+  if (all_sent) return {sent, stream::status::more};
+  return {sent, sent != 0 ? stream::status::drained : stream::status::would_block};
+}
+
+bool tls_session::encrypt(piece_cursor& from, pack& into) {
+  std::array<char, record_size> gathered;  // NOLINT(*-member-init): it is large
+  packing_ = &into;
+  while (!from.at_end() && into.size < pack::enough) {
+    const auto data = from.next(gathered);
     ERR_clear_error();
     std::size_t taken = 0;
-    const int result = SSL_write_ex(ssl_, data, size, &taken);
-    write_pending_ = result != 1;
-    if (result != 1) {
-      if (SSL_get_error(ssl_, result) == SSL_ERROR_WANT_WRITE) {
-        return {sent, sent != 0 ? stream::status::drained : stream::status::would_block};
-      }
+    if (SSL_write_ex(ssl_, data.data(), data.size(), &taken) != 1) {
       ERR_clear_error();
       broken_ = true;
-      return {sent, stream::status::failed};
+      break;
     }
-    sent += taken;
-    for (skip += taken; at < count && skip >= pieces[at].iov_len; ++at) skip -= pieces[at].iov_len;
+    ahead_ += taken;
+    from.skip(taken);
   }
+  packing_ = nullptr;
+  return !broken_;
+}
+
+bool tls_session::send(const pack& records, std::size_t& sent) {
+  const auto taken = send_some({records.bytes.data(), records.size}, sent);
+  unsent_.assign(records.bytes.data() + taken, records.size - taken);
+  return unsent_.empty();
+}
+
+bool tls_session::send_unsent(std::size_t& sent) {
+  unsent_.erase(0, send_some(unsent_, sent));
+  if (!unsent_.empty()) return false;
+  unsent_ = {};
+  return true;
+}
+
+// As many bytes of a message count as unsent as there are bytes of its records that are: so whoever
+// sends waits for room until all have left, and gives the same bytes again.
+std::size_t tls_session::send_some(std::string_view bytes, std::size_t& sent) {
+  const auto taken = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (taken < 0) {
+    broken_ = !is_would_block(errno);
+    return 0;
+  }
+  const auto left = std::min(ahead_, bytes.size() - static_cast<std::size_t>(taken));
+  sent += std::exchange(ahead_, left) - left;
+  return static_cast<std::size_t>(taken);
 }
 
 void tls_session::say_goodbye() {
-  if (broken_ || write_pending_) return;
+  if (broken_ || !unsent_.empty()) return;
   ERR_clear_error();
   SSL_shutdown(ssl_);
   ERR_clear_error();

@@ -54,6 +54,13 @@ class tls_session {
   static int socket_read(bio_st* from, char* into, int size);
   static int socket_write(bio_st* to, const char* from, int size);
 
+  class piece_cursor;
+  struct pack;
+  bool encrypt(piece_cursor& from, pack& into);
+  bool send(const pack& records, std::size_t& sent);
+  bool send_unsent(std::size_t& sent);
+  std::size_t send_some(std::string_view bytes, std::size_t& sent);
+
   std::shared_ptr<const tls_context> with_;
   ssl_st* ssl_ = nullptr;
   const int descriptor_;
@@ -61,8 +68,10 @@ class tls_session {
   bool socket_drained_ = false;                // by the last recv
   bool socket_ended_ = false;
   bool read_wants_write_ = false;
-  bool write_pending_ = false;  // a record is half sent: it has to be gone on with first
   bool broken_ = false;
+  pack* packing_ = nullptr;  // where records go while write() makes some
+  std::string unsent_;       // of them, what the socket didn't take
+  std::size_t ahead_ = 0;    // bytes in there that write() hasn't said are sent
   std::string failure_;
 };
 
