@@ -40,6 +40,13 @@ TEST_CASE("auxiliary: what is too much is refused and counted, and doesn't run")
   CHECK(ran == 2);
 }
 
+TEST_CASE("auxiliary: without work it isn't busy") {
+  auxiliary aside(10);
+  CHECK_FALSE(aside.is_busy());
+  CHECK(aside.post([] {}));
+  while (aside.is_busy()) std::this_thread::yield();
+}
+
 TEST_CASE("auxiliary: stopping waits for the job that runs and drops the others") {
   auxiliary aside(10);
   std::promise<void> begun;
@@ -51,6 +58,7 @@ TEST_CASE("auxiliary: stopping waits for the job that runs and drops the others"
     has_ended = true;
   }));
   begun.get_future().wait();
+  CHECK(aside.is_busy());
   aside.stop();
   CHECK(has_ended);
   CHECK_FALSE(aside.post([&] { was_dropped = false; }));
