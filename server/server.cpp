@@ -155,14 +155,15 @@ protocol::server_info node::info_for(const in_force& rules,
                                      std::uint64_t cid,
                                      const boost::asio::ip::tcp::endpoint& peer,
                                      connection_type type) {
-  auto out = type == connection_type::websocket ? rules.websocket_info : rules.info;
+  const auto& at = rules.entrance_of(type);
+  auto out = at.info;
   // Nobody listens within a process.
   if (type == connection_type::in_process) {
     out.tls_required = out.tls_available = out.tls_verify = false;
   }
   out.client_id = cid;
   out.client_ip = ip_text(peer.address());
-  out.auth_required = rules.shows_auth_required(type);
+  out.auth_required = at.shows_auth_required;
   return out;
 }
 
@@ -238,9 +239,9 @@ void server::start() {
   shared.identity.info.port = accept.port();
   shared.identity.websocket_port = accept_websocket.port();
   const auto configured = shared.rules();
-  shared.set_rules(
-      std::make_shared<in_force>(configured->opts, shared.identity, shared.all_accounts,
-                                 tls_of_entrances{configured->tls, configured->websocket_tls}));
+  shared.set_rules(std::make_shared<in_force>(
+      configured->opts, shared.identity, shared.all_accounts,
+      tls_of_entrances{configured->standard.tls, configured->websocket.tls}));
   system.subscribe();
   for (const auto& each : shared.shards) each->start();
   watch.wake();

@@ -43,7 +43,7 @@ void certificate_watch::stop() {
 
 void certificate_watch::wait() {
   const auto rules = node_.rules();
-  is_running_ = !stopped_ && (rules->tls != nullptr || rules->websocket_tls != nullptr);
+  is_running_ = !stopped_ && (rules->standard.tls != nullptr || rules->websocket.tls != nullptr);
   if (!is_running_) return;
   timer_.expires_after(look_every);
   timer_.async_wait([this](const boost::system::error_code& failure) {
@@ -59,8 +59,8 @@ void certificate_watch::look() {
   const bool is_daily = now - last_daily_ >= daily;
   if (is_daily) last_daily_ = now;
   const auto rules = node_.rules();
-  look_at(rules->tls.get(), "TLS", is_daily);
-  look_at(rules->websocket_tls.get(), "TLS of WebSocket", is_daily);
+  look_at(rules->standard.tls.get(), "TLS", is_daily);
+  look_at(rules->websocket.tls.get(), "TLS of WebSocket", is_daily);
 }
 
 void certificate_watch::look_at(tls_files* files, std::string_view whose, bool is_daily) const {

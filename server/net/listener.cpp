@@ -55,7 +55,7 @@ std::vector<tcp::endpoint> endpoints_of(const std::string& host, std::uint16_t p
 
 }  // namespace
 
-listener::listener(node& owner, entrance at)
+listener::listener(node& owner, listen_address at)
     : node_(owner),
       at_(std::move(at)),
       io_(owner.shards.front()->io()),
