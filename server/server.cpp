@@ -9,6 +9,7 @@
 #include <nuncio/protocol/nkey.hpp>
 #include <nuncio/server/server.hpp>
 
+#include <boost/asio/post.hpp>
 #include <sodium.h>
 
 #include <algorithm>
@@ -183,6 +184,17 @@ std::string node::nonce_of(std::uint64_t cid) const {
                      reinterpret_cast<const unsigned char*>(&cid), sizeof cid,
                      reinterpret_cast<const unsigned char*>(nonce_key.data()), nonce_key.size());
   return protocol::make_nonce(std::span(mixed).first<protocol::nonce_size>());
+}
+
+void node::run_on_first(const std::function<void()>& work) const {
+  // The thread of a user's loop is the caller's.
+  if (loop != nullptr) return work();
+  std::promise<void> done;
+  boost::asio::post(shards.front()->io(), [&] {
+    work();
+    done.set_value();
+  });
+  done.get_future().wait();
 }
 
 void node::last_one_left() noexcept {

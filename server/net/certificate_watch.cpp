@@ -5,7 +5,6 @@
 #include <boost/asio/post.hpp>
 
 #include <ctime>
-#include <future>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,17 +27,10 @@ void certificate_watch::wake() {
 }
 
 void certificate_watch::stop() {
-  const auto stop_here = [this] {
+  node_.run_on_first([this] {
     stopped_ = true;
     timer_.cancel();
-  };
-  if (node_.loop != nullptr) return stop_here();
-  std::promise<void> done;
-  boost::asio::post(timer_.get_executor(), [&] {
-    stop_here();
-    done.set_value();
   });
-  done.get_future().wait();
 }
 
 void certificate_watch::wait() {
