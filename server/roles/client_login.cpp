@@ -43,13 +43,6 @@ void wipe(protocol::connect_options& asked) {
   }
 }
 
-std::string lost_subscription(const subscription& sub) {
-  std::string text = "-ERR 'Permissions Violation for Subscription to \"";
-  text.append(sub.subject()).append("\"");
-  if (!sub.queue().empty()) text.append(" using queue \"").append(sub.queue()).append("\"");
-  return text.append(" (sid \"").append(sub.sid()).append("\")'\r\n");
-}
-
 std::string name_of(const credentials& shown) {
   if (!shown.nkey.empty()) return "Nkey \"" + std::string(shown.nkey) + '"';
   if (!shown.user.empty()) return "User \"" + std::string(shown.user) + '"';
@@ -284,7 +277,8 @@ void client_role::drop_forbidden() {
     }
   });
   for (auto* const sub : forbidden) {
-    connection_.send(lost_subscription(*sub));
+    const auto which = " (sid \"" + std::string(sub->sid()) + "\")";
+    connection_.send(violation("Subscription to", sub->subject(), sub->queue(), which));
     remove(sub);
   }
 }

@@ -20,7 +20,6 @@ using std::chrono::milliseconds;
 constexpr std::chrono::hours rtt_lifetime{1};
 
 constexpr std::string_view system_queue = "_sys_";
-constexpr std::string_view end_of_error = "'\r\n";
 
 bool is_reserved_reply(std::string_view reply) noexcept {
   return reply.starts_with("_R_.") || reply.starts_with("$JS.ACK.") || reply.starts_with("_GR_.") ||
@@ -30,22 +29,6 @@ bool is_reserved_reply(std::string_view reply) noexcept {
 bool is_reserved_subject(std::string_view subject) noexcept {
   return subject.starts_with("_GR_.") || subject.starts_with("$GR.") ||
          subject.starts_with("$NRG.");
-}
-
-std::string violation(std::string_view what,
-                      std::string_view subject,
-                      std::string_view queue = {}) {
-  std::string text = "-ERR 'Permissions Violation for ";
-  text += what;
-  text += " \"";
-  text += subject;
-  text += '"';
-  if (!queue.empty()) {
-    text += " using queue \"";
-    text += queue;
-    text += '"';
-  }
-  return text += end_of_error;
 }
 
 std::string quoted(std::string_view text) {
@@ -227,6 +210,16 @@ void client_role::send_no_responders(const protocol::ops::pub& op) {
   connection_.send(line);
 }
 
+std::string client_role::violation(std::string_view what,
+                                   std::string_view subject,
+                                   std::string_view queue,
+                                   std::string_view more) {
+  std::string text = "-ERR 'Permissions Violation for ";
+  text.append(what).append(" \"").append(subject).append("\"");
+  if (!queue.empty()) text.append(" using queue \"").append(queue).append("\"");
+  return text.append(more).append("'\r\n");
+}
+
 flow client_role::deny_subscription(const protocol::ops::sub& op) {
   note_rarely(connection_.home().of().violation_notice, log_level::error,
               "Subscription Violation - Subject ", quoted(op.subject));
@@ -248,9 +241,7 @@ flow client_role::on_sub(const protocol::ops::sub& op) {
   }
   const auto most_tokens = opts().max_subscription_tokens;
   if (most_tokens > 0 && std::count(op.subject.begin(), op.subject.end(), '.') >= most_tokens) {
-    auto text = violation("Subscription to", op.subject);
-    text.insert(text.size() - end_of_error.size(), ", too many tokens");
-    connection_.send(text);
+    connection_.send(violation("Subscription to", op.subject, {}, ", too many tokens"));
     return flow::go_on;
   }
   if (const auto most = max_subscriptions(); most >= 0 && sids_.size() >= most) {

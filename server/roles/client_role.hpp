@@ -92,6 +92,11 @@ class client_role final : public role {
   [[nodiscard]] bool still_welcome(const in_force& before);
   void drop_forbidden();
 
+  /// The line that says so; `more` follows the subject and the queue.
+  [[nodiscard]] static std::string violation(std::string_view what,
+                                             std::string_view subject,
+                                             std::string_view queue = {},
+                                             std::string_view more = {});
   protocol::flow publish(const protocol::ops::pub& op);
   protocol::flow deny_publish(const protocol::ops::pub& op);
   protocol::flow deny_subscription(const protocol::ops::sub& op);
