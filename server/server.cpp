@@ -9,6 +9,7 @@
 #include <nuncio/protocol/nkey.hpp>
 #include <nuncio/server/server.hpp>
 
+#include <boost/asio/post.hpp>
 #include <sodium.h>
 
 #include <algorithm>
@@ -155,14 +156,15 @@ protocol::server_info node::info_for(const in_force& rules,
                                      std::uint64_t cid,
                                      const boost::asio::ip::tcp::endpoint& peer,
                                      connection_type type) {
-  auto out = type == connection_type::websocket ? rules.websocket_info : rules.info;
+  const auto& at = rules.entrance_of(type);
+  auto out = at.info;
   // Nobody listens within a process.
   if (type == connection_type::in_process) {
     out.tls_required = out.tls_available = out.tls_verify = false;
   }
   out.client_id = cid;
   out.client_ip = ip_text(peer.address());
-  out.auth_required = rules.shows_auth_required(type);
+  out.auth_required = at.shows_auth_required;
   return out;
 }
 
@@ -182,6 +184,17 @@ std::string node::nonce_of(std::uint64_t cid) const {
                      reinterpret_cast<const unsigned char*>(&cid), sizeof cid,
                      reinterpret_cast<const unsigned char*>(nonce_key.data()), nonce_key.size());
   return protocol::make_nonce(std::span(mixed).first<protocol::nonce_size>());
+}
+
+void node::run_on_first(const std::function<void()>& work) const {
+  // The thread of a user's loop is the caller's.
+  if (loop != nullptr) return work();
+  std::promise<void> done;
+  boost::asio::post(shards.front()->io(), [&] {
+    work();
+    done.set_value();
+  });
+  done.get_future().wait();
 }
 
 void node::last_one_left() noexcept {
@@ -238,9 +251,9 @@ void server::start() {
   shared.identity.info.port = accept.port();
   shared.identity.websocket_port = accept_websocket.port();
   const auto configured = shared.rules();
-  shared.set_rules(
-      std::make_shared<in_force>(configured->opts, shared.identity, shared.all_accounts,
-                                 tls_of_entrances{configured->tls, configured->websocket_tls}));
+  shared.set_rules(std::make_shared<in_force>(
+      configured->opts, shared.identity, shared.all_accounts,
+      tls_of_entrances{configured->standard.tls, configured->websocket.tls}));
   system.subscribe();
   for (const auto& each : shared.shards) each->start();
   watch.wake();

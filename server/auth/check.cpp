@@ -134,15 +134,16 @@ void check_single(const access_options& options, sentences& out) {
 
 void check_no_auth_user(const access_options& options, sentences& out) {
   const auto& name = options.no_auth_user;
-  if (name.empty()) return;
-  const bool known =
-      std::any_of(options.users.begin(), options.users.end(), [&name](const user_options& user) {
-        return user.nkey.empty() ? user.name == name : user.nkey == name;
-      });
-  if (!known) out.push_back("no_auth_user " + quoted(name) + " is not one of the users.");
+  if (name.empty() || has_user(options.users, name)) return;
+  out.push_back("no_auth_user " + quoted(name) + " is not one of the users.");
 }
 
 }  // namespace
+
+bool has_user(const std::vector<user_options>& users, std::string_view id) noexcept {
+  return std::any_of(users.begin(), users.end(),
+                     [id](const user_options& each) { return each.id() == id; });
+}
 
 std::vector<std::string> check(const access_options& options) {
   sentences out;

@@ -1,3 +1,4 @@
+#include "credentials.hpp"
 #include "mappings_type.hpp"
 #include "schema.hpp"
 #include "types.hpp"
@@ -307,26 +308,23 @@ option<authorization> timeout_row() {
 }
 
 const block<authorization>& authorization_rows() {
-  static const block<authorization> rows{
-      row("user|username", &authorization::user, text_type(), live,
-          "Name of the only user, where there are no users"),
-      row("password|pass", &authorization::password, secret_type(), live,
-          "Its password, as it is or as a bcrypt string"),
-      row("token", &authorization::token, secret_type(), live,
-          "Token that everyone must bring, as it is or as a bcrypt string"),
-      timeout_row(),
-      users_row<authorization>(),
-      default_permissions_row<authorization>("default_permissions|permissions|default_permission"),
-      custom_row<authorization>("auth_callout|auth_hook", "map", live,
-                                "Ask a service: not supported yet",
-                                [](const value& found, authorization&, reading& to) {
-                                  if (found.what != kind::map) {
-                                    return to.expected(found, "a map { … }");
-                                  }
-                                  to.not_supported(found.at, "auth callout");
-                                }),
-      proxy_row<authorization>(),
-  };
+  static const block<authorization> rows = [] {
+    auto out = credential_rows<authorization>(live);
+    out.insert(out.end(),
+               {timeout_row(), users_row<authorization>(),
+                default_permissions_row<authorization>(
+                    "default_permissions|permissions|default_permission"),
+                custom_row<authorization>("auth_callout|auth_hook", "map", live,
+                                          "Ask a service: not supported yet",
+                                          [](const value& found, authorization&, reading& to) {
+                                            if (found.what != kind::map) {
+                                              return to.expected(found, "a map { … }");
+                                            }
+                                            to.not_supported(found.at, "auth callout");
+                                          }),
+                proxy_row<authorization>()});
+    return out;
+  }();
   return rows;
 }
 

@@ -32,8 +32,7 @@ void check_access(const access_options& access, reading& to) {
   }
   std::unordered_map<std::string_view, place> names;
   for (std::size_t i = 0; i < access.users.size(); ++i) {
-    const auto& user = access.users[i];
-    const auto& name = user.nkey.empty() ? user.name : user.nkey;
+    const auto& name = access.users[i].id();
     if (name.empty()) continue;  // said already
     const auto here = i < to.users.size() ? to.users[i] : place{};
     const auto [before, is_new] = names.try_emplace(name, here);
@@ -75,10 +74,7 @@ void check_websocket(const options& node, reading& to) {
     to.error(at, fmt::format("websocket: found {} of its own beside users, expected one of both",
                              own.user.empty() ? "a token" : "a user"));
   }
-  const auto is_it = [&](const auto& user) {
-    return own.no_auth_user == (user.nkey.empty() ? user.name : user.nkey);
-  };
-  if (!own.no_auth_user.empty() && std::none_of(users.begin(), users.end(), is_it)) {
+  if (!own.no_auth_user.empty() && !has_user(users, own.no_auth_user)) {
     to.error(at, fmt::format("websocket: found no_auth_user \"{}\", expected one of the users",
                              own.no_auth_user));
   }

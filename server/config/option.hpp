@@ -1,7 +1,7 @@
 #pragma once
 
+#include "conversions.hpp"
 #include "reading.hpp"
-#include "scalars.hpp"
 
 #include <algorithm>
 #include <functional>

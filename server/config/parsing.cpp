@@ -39,6 +39,12 @@ bool parsing::count_copy(std::size_t bytes) noexcept {
   return copied_ <= most_copied;
 }
 
+std::string normal_path(const std::filesystem::path& path) {
+  auto text = path.lexically_normal().string();
+  if (text.size() > 1 && text.ends_with('/')) text.pop_back();
+  return text;
+}
+
 std::string circle(const std::vector<std::string>& chain, const std::string& last) {
   std::string out;
   for (auto at = std::find(chain.begin(), chain.end(), last); at != chain.end(); ++at) {

@@ -3,6 +3,7 @@
 #include "parser.hpp"
 
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,9 @@ class parsing {
  private:
   std::size_t copied_ = 0;
 };
+
+/// So that a file has one name only.
+[[nodiscard]] std::string normal_path(const std::filesystem::path& path);
 
 /// `"a" > "b" > "a"`: a chain from where its new last one is in it already.
 [[nodiscard]] std::string circle(const std::vector<std::string>& chain, const std::string& last);

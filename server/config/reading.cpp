@@ -1,6 +1,6 @@
 #include "reading.hpp"
 
-#include "scalars.hpp"
+#include "conversions.hpp"
 
 namespace nuncio::server::config {
 

@@ -1,7 +1,7 @@
 #include "types.hpp"
 
+#include "conversions.hpp"
 #include "option.hpp"
-#include "scalars.hpp"
 
 #include <fmt/format.h>
 

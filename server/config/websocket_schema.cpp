@@ -1,4 +1,5 @@
 #include "address_type.hpp"
+#include "credentials.hpp"
 #include "schema.hpp"
 #include "types.hpp"
 
@@ -45,16 +46,12 @@ void read_headers(const value& found, websocket_options& into, reading& to) {
 }
 
 const block<websocket_options>& authorization_rows() {
-  static const block<websocket_options> rows{
-      row("user|username", &websocket_options::user, text_type(), new_connections,
-          "Name of the only user, where there are no users"),
-      row("password|pass", &websocket_options::password, secret_type(), new_connections,
-          "Its password, as it is or as a bcrypt string"),
-      row("token", &websocket_options::token, secret_type(), new_connections,
-          "Token that everyone must bring, likewise"),
-      row("timeout", &websocket_options::auth_timeout, seconds(), new_connections,
-          "How long a client may take until its CONNECT; 0: as all"),
-  };
+  static const block<websocket_options> rows = [] {
+    auto out = credential_rows<websocket_options>(new_connections);
+    out.push_back(row("timeout", &websocket_options::auth_timeout, seconds(), new_connections,
+                      "How long a client may take until its CONNECT; 0: as all"));
+    return out;
+  }();
   return rows;
 }
 

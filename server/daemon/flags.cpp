@@ -1,7 +1,7 @@
 #include "flags.hpp"
 
+#include "config/conversions.hpp"
 #include "config/reference.hpp"
-#include "config/scalars.hpp"
 #include "config/schema.hpp"
 
 #include <algorithm>

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <future>
 #include <utility>
 
 namespace nuncio::server {
@@ -24,14 +23,10 @@ void balancing::wake() {
 }
 
 void balancing::stop() {
-  if (node_.loop != nullptr) return;  // one shard: nothing ever began
-  std::promise<void> done;
-  boost::asio::post(timer_.get_executor(), [this, &done] {
+  node_.run_on_first([this] {
     stopped_ = true;
     timer_.cancel();
-    done.set_value();
   });
-  done.get_future().wait();
 }
 
 void balancing::wait() {

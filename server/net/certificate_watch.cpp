@@ -5,7 +5,6 @@
 #include <boost/asio/post.hpp>
 
 #include <ctime>
-#include <future>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,22 +27,15 @@ void certificate_watch::wake() {
 }
 
 void certificate_watch::stop() {
-  const auto stop_here = [this] {
+  node_.run_on_first([this] {
     stopped_ = true;
     timer_.cancel();
-  };
-  if (node_.loop != nullptr) return stop_here();
-  std::promise<void> done;
-  boost::asio::post(timer_.get_executor(), [&] {
-    stop_here();
-    done.set_value();
   });
-  done.get_future().wait();
 }
 
 void certificate_watch::wait() {
   const auto rules = node_.rules();
-  is_running_ = !stopped_ && (rules->tls != nullptr || rules->websocket_tls != nullptr);
+  is_running_ = !stopped_ && (rules->standard.tls != nullptr || rules->websocket.tls != nullptr);
   if (!is_running_) return;
   timer_.expires_after(look_every);
   timer_.async_wait([this](const boost::system::error_code& failure) {
@@ -59,8 +51,8 @@ void certificate_watch::look() {
   const bool is_daily = now - last_daily_ >= daily;
   if (is_daily) last_daily_ = now;
   const auto rules = node_.rules();
-  look_at(rules->tls.get(), "TLS", is_daily);
-  look_at(rules->websocket_tls.get(), "TLS of WebSocket", is_daily);
+  look_at(rules->standard.tls.get(), "TLS", is_daily);
+  look_at(rules->websocket.tls.get(), "TLS of WebSocket", is_daily);
 }
 
 void certificate_watch::look_at(tls_files* files, std::string_view whose, bool is_daily) const {

@@ -1,7 +1,7 @@
 #include "in_force.hpp"
 
 #include <charconv>
-#include <optional>
+#include <chrono>
 #include <utility>
 
 namespace nuncio::server {
@@ -28,33 +28,43 @@ void advertise(std::string_view address, protocol::server_info& as) {
   as.host = address;
 }
 
-protocol::server_info complete(protocol::server_info identity, const options& opts) {
-  identity.host = opts.host;
-  if (!opts.advertise.empty()) advertise(opts.advertise, identity);
-  identity.max_payload = opts.max_payload;
-  identity.headers = opts.headers;
-  // Who must begin with the handshake has no choice.
-  identity.tls_required =
-      opts.tls && (!opts.allow_non_tls || opts.tls->first == tls_options::first_word::handshake);
-  identity.tls_available = opts.tls && opts.allow_non_tls;
-  identity.tls_verify = opts.tls && (opts.tls->verify || opts.tls->verify_and_map);
-  return identity;
+bool verifies(const tls_options& tls) {
+  return tls.verify || tls.verify_and_map;
 }
 
-// Over HTTP the choice of TLS was made before.
-protocol::server_info complete_websocket(protocol::server_info info,
-                                         const options& opts,
-                                         std::uint16_t port) {
-  const auto& tls = opts.websocket.tls;
-  info.host = opts.websocket.host;
-  info.port = port;
-  info.tls_required = info.tls_available = tls.has_value();
-  info.tls_verify = tls && (tls->verify || tls->verify_and_map);
-  return info;
+std::chrono::milliseconds login_timeout(std::chrono::milliseconds said, const tls_options* tls) {
+  if (said.count() > 0) return said;
+  return tls != nullptr ? tls->timeout + after_tls : default_login_timeout;
+}
+
+entrance make_standard(protocol::server_info identity,
+                       const options& opts,
+                       std::shared_ptr<tls_files> tls) {
+  entrance out{.id_name = "cid",
+               .info = std::move(identity),
+               .is_behind_proxy = opts.proxy_protocol,
+               .access = std::make_shared<authenticator>(opts.access),
+               .tls_settings = opts.tls ? &*opts.tls : nullptr,
+               .tls = std::move(tls),
+               .ping_interval = opts.ping_interval};
+  out.shows_auth_required = out.access->shows_auth_required();
+  if (opts.tls) out.first = opts.tls->first;
+  out.login_timeout = login_timeout(opts.access.timeout, out.tls_settings);
+  auto& info = out.info;
+  info.host = opts.host;
+  if (!opts.advertise.empty()) advertise(opts.advertise, info);
+  info.max_payload = opts.max_payload;
+  info.headers = opts.headers;
+  // Who must begin with the handshake has no choice.
+  info.tls_required =
+      opts.tls && (!opts.allow_non_tls || out.first == tls_options::first_word::handshake);
+  info.tls_available = opts.tls && opts.allow_non_tls;
+  info.tls_verify = opts.tls && verifies(*opts.tls);
+  return out;
 }
 
 // Null if they are those of all.
-std::unique_ptr<const authenticator> websocket_access(const options& opts) {
+std::shared_ptr<const authenticator> websocket_access(const options& opts) {
   const auto& own = opts.websocket;
   if (own.user.empty() && own.token.empty() && own.no_auth_user.empty()) return nullptr;
   auto out = opts.access;
@@ -62,7 +72,35 @@ std::unique_ptr<const authenticator> websocket_access(const options& opts) {
   out.password = own.password;
   out.token = own.token;
   out.no_auth_user = own.no_auth_user;
-  return std::make_unique<authenticator>(out);
+  return std::make_shared<authenticator>(out);
+}
+
+// What it says nothing about is as at the other one.
+entrance make_websocket(const entrance& standard,
+                        const options& opts,
+                        std::uint16_t port,
+                        std::shared_ptr<tls_files> tls) {
+  const auto& own = opts.websocket;
+  entrance out = standard;
+  out.is_http = true;
+  out.id_name = "wid";
+  out.is_behind_proxy = false;
+  if (auto access = websocket_access(opts)) {
+    out.access = std::move(access);
+    out.shows_auth_required = true;
+  }
+  out.tls_settings = own.tls ? &*own.tls : nullptr;
+  out.tls = std::move(tls);
+  out.first = tls_options::first_word::handshake;
+  const auto said = own.auth_timeout.count() > 0 ? own.auth_timeout : opts.access.timeout;
+  out.login_timeout = login_timeout(said, out.tls_settings);
+  if (own.ping_interval.count() > 0) out.ping_interval = own.ping_interval;
+  // Over HTTP the choice of TLS was made before.
+  out.info.host = own.host;
+  out.info.port = port;
+  out.info.tls_required = out.info.tls_available = own.tls.has_value();
+  out.info.tls_verify = own.tls && verifies(*own.tls);
+  return out;
 }
 
 }  // namespace
@@ -72,12 +110,9 @@ in_force::in_force(options settings,
                    accounts& registry,
                    tls_of_entrances with)
     : opts(std::move(settings)),
-      info(complete(std::move(identity.info), opts)),
-      websocket_info(complete_websocket(info, opts, identity.websocket_port)),
-      access(opts.access),
-      tls(std::move(with.standard)),
-      websocket_tls(std::move(with.websocket)),
-      websocket_access_(websocket_access(opts)) {
+      standard(make_standard(std::move(identity.info), opts, std::move(with.standard))),
+      websocket(
+          make_websocket(standard, opts, identity.websocket_port, std::move(with.websocket))) {
   const auto add = [&](std::string_view name) -> account& {
     account& found = registry.make(name);
     accounts_.emplace(found.name, &found);
@@ -111,33 +146,6 @@ in_force::in_force(options settings,
 
 account& in_force::account_of(const principal& who) const {
   return *accounts_.at(who.account);
-}
-
-const authenticator& in_force::access_of(connection_type by) const noexcept {
-  const bool has_own = by == connection_type::websocket && websocket_access_ != nullptr;
-  return has_own ? *websocket_access_ : access;
-}
-
-bool in_force::shows_auth_required(connection_type by) const noexcept {
-  return &access_of(by) != &access || access.shows_auth_required();
-}
-
-const tls_options& in_force::tls_options_of(connection_type by) const {
-  const auto& found = by == connection_type::websocket ? opts.websocket.tls : opts.tls;
-  if (!found) throw std::bad_optional_access();
-  return *found;
-}
-
-std::shared_ptr<const tls_context> in_force::tls_of(connection_type by) const {
-  return by == connection_type::websocket ? websocket_tls->now() : tls->now();
-}
-
-std::chrono::milliseconds in_force::login_timeout(connection_type by) const noexcept {
-  const bool is_websocket = by == connection_type::websocket;
-  if (is_websocket && opts.websocket.auth_timeout.count() > 0) return opts.websocket.auth_timeout;
-  if (opts.access.timeout.count() > 0) return opts.access.timeout;
-  const auto& with = is_websocket ? opts.websocket.tls : opts.tls;
-  return with ? with->timeout + after_tls : default_login_timeout;
 }
 
 }  // namespace nuncio::server

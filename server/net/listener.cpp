@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <future>
 #include <system_error>
 #include <utility>
 
@@ -55,7 +54,7 @@ std::vector<tcp::endpoint> endpoints_of(const std::string& host, std::uint16_t p
 
 }  // namespace
 
-listener::listener(node& owner, entrance at)
+listener::listener(node& owner, listen_address at)
     : node_(owner),
       at_(std::move(at)),
       io_(owner.shards.front()->io()),
@@ -94,20 +93,12 @@ void listener::close() {
     const std::scoped_lock held(door_);
     is_welcome_ = false;
   }
-  const auto close_here = [this] {
+  node_.run_on_first([this] {
     closed_ = true;
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     retry_.cancel();
-  };
-  // The thread of a user's loop is the caller's.
-  if (node_.loop != nullptr) return close_here();
-  std::promise<void> done;
-  asio::post(io_, [&] {
-    close_here();
-    done.set_value();
   });
-  done.get_future().wait();
 }
 
 void listener::wait() {

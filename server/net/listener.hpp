@@ -17,8 +17,8 @@
 
 namespace nuncio::server {
 
-/// Where clients come in.
-struct entrance {
+/// Where one entrance is.
+struct listen_address {
   connection_type by = connection_type::standard;
   std::string host;
   int port = 0;  ///< negative: any free one
@@ -27,7 +27,7 @@ struct entrance {
 /// Accepts connections and chooses their shard. Runs on the first shard's thread.
 class listener {
  public:
-  listener(node& owner, entrance at);
+  listener(node& owner, listen_address at);
 
   /// Before the shards run. Errors: std::system_error if the address can't be listened on.
   void open();
@@ -54,7 +54,7 @@ class listener {
   void refuse(int descriptor, const boost::asio::ip::tcp::endpoint& peer) const;
 
   node& node_;
-  const entrance at_;
+  const listen_address at_;
   boost::asio::io_context& io_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer retry_;

@@ -77,6 +77,9 @@ struct node {
   /// A shard is busy, or has connections though it isn't the first. Empty if there is nothing to
   /// balance; any shard.
   std::function<void()> wake_balancing;
+  /// Any thread but the shards', while they run. Has the first one's thread do `work`, and waits
+  /// until that is done.
+  void run_on_first(const std::function<void()>& work) const;
   /// The last connection has ended; any shard.
   void last_one_left() noexcept;
 

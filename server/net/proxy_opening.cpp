@@ -36,14 +36,14 @@ proxy_opening::proxy_opening(connection& of)
 
 // Who wants TLS first hears nothing before the header; who may want it gets that long to begin.
 void proxy_opening::begin() {
-  const auto& tls = home.rules().opts.tls;
+  const auto& at = home.rules().standard;
   using first_word = tls_options::first_word;
-  if (!tls || tls->first == first_word::info) greet();
+  if (at.first == first_word::info) greet();
   if (owner.is_ending()) return;
-  const bool may_greet_later = tls && tls->first == first_word::either;
-  set_timer(may_greet_later
-                ? std::min<std::chrono::milliseconds>(time_for_header, tls->first_patience)
-                : time_for_header);
+  const bool may_greet_later = at.first == first_word::either;
+  set_timer(may_greet_later ? std::min<std::chrono::milliseconds>(time_for_header,
+                                                                  at.tls_settings->first_patience)
+                            : time_for_header);
   wait_for(1);
 }
 

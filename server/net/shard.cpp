@@ -198,7 +198,7 @@ void shard::open(std::unique_ptr<stream> bytes,
   enroll(c);
   shard_counters::add(counters_.connections, 1);
   c.role_ = node_.make_client(c);
-  const bool is_proxied = rules_->opts.proxy_protocol && by == connection_type::standard;
+  const bool is_proxied = rules_->entrance_of(by).is_behind_proxy;
   if (is_proxied && c.stream_->descriptor() >= 0) {
     c.opening_ = make_proxy_opening(c);
     c.opening_->begin();
@@ -211,11 +211,10 @@ void shard::open(std::unique_ptr<stream> bytes,
 // Who the peer is, is known. What comes before the role's input, if anything does?
 void shard::open_further(connection& c, connection_type by, bool has_greeted) {
   if (!count_by_address(c)) return refuse_address(c, by, has_greeted);
-  const bool is_websocket = by == connection_type::websocket;
-  const auto& tls = is_websocket ? rules_->websocket_tls : rules_->tls;
-  if (tls != nullptr && c.stream_->descriptor() >= 0) {
+  const auto& at = rules_->entrance_of(by);
+  if (at.tls != nullptr && c.stream_->descriptor() >= 0) {
     c.opening_ = make_tls_opening(c, by, has_greeted);
-  } else if (is_websocket) {
+  } else if (at.is_http) {
     c.opening_ = make_websocket_opening(c);
   }
   if (c.opening_ != nullptr) return c.opening_->begin();
@@ -250,10 +249,8 @@ void shard::recount_by_address(connection& c) {
 // Who begins with the handshake, or by HTTP, would understand nothing of it.
 void shard::refuse_address(connection& c, connection_type by, bool has_greeted) {
   note_rarely(c, node_.limit_notice, log_level::error, "Too many connections of this address", {});
-  const auto& tls = rules_->opts.tls;
-  const bool is_silent = by == connection_type::websocket ||
-                         (!has_greeted && tls && tls->first != tls_options::first_word::info);
-  if (is_silent) return c.end(close_reason::limits);
+  const bool may_greet = rules_->entrance_of(by).first == tls_options::first_word::info;
+  if (!has_greeted && !may_greet) return c.end(close_reason::limits);
   if (!has_greeted) c.role_->on_open();
   c.fail(protocol::errc::max_connections);
 }

@@ -44,15 +44,14 @@ std::unique_ptr<opening> make_tls_opening(connection& of, connection_type by, bo
 tls_opening::tls_opening(connection& of, connection_type by, bool has_greeted)
     : waiting_opening(of),
       rules_(home.rules_),
-      by_(by),
-      tls_(rules_->tls_options_of(by)),
+      at_(rules_->entrance_of(by)),
+      tls_(*at_.tls_settings),
       has_greeted_(has_greeted) {}
 
 tls_opening::~tls_opening() = default;
 
 void tls_opening::begin() {
-  if (by_ == connection_type::websocket) return await_handshake();
-  switch (tls_.first) {
+  switch (at_.first) {
     case tls_options::first_word::info:
       greet();
       return await_client();
@@ -85,11 +84,10 @@ void tls_opening::await_handshake() {
 
 void tls_opening::expect_handshake() {
   auto& node = home.of();
-  const bool is_websocket = by_ == connection_type::websocket;
-  auto& rate = is_websocket ? node.websocket_handshake_rate : node.handshake_rate;
+  auto& rate = at_.is_http ? node.websocket_handshake_rate : node.handshake_rate;
   if (!rate.allow(tls_.connection_rate_limit, home.now())) {
     // Before HTTP there is no way to say why.
-    if (is_websocket) return owner.end(close_reason::limits);
+    if (at_.is_http) return owner.end(close_reason::limits);
     owner.fail(protocol::errc::throttled);
     return;
   }
@@ -167,7 +165,7 @@ void tls_opening::take_turn() {
 void tls_opening::on_turn() {
   has_turn_ = true;
   if (phase_ != phase::queued) return leave_turn();
-  session_ = std::make_unique<tls_session>(rules_->tls_of(by_), owner.stream_->descriptor());
+  session_ = std::make_unique<tls_session>(at_.tls->now(), owner.stream_->descriptor());
   do_step();
 }
 
@@ -223,7 +221,7 @@ void tls_opening::go_plain() {
 void tls_opening::go_on() {
   phase_ = phase::over;
   leave_turn();
-  if (by_ != connection_type::websocket) return hand_over(has_greeted_);
+  if (!at_.is_http) return hand_over(has_greeted_);
   waiting_opening::stop();
   const auto self = std::exchange(owner.opening_, make_websocket_opening(owner));
   owner.opening_->begin();

@@ -58,7 +58,7 @@ class tls_opening final : public waiting_opening {
   void leave_turn();
 
   const std::shared_ptr<const in_force> rules_;  // those that it began with
-  const connection_type by_;
+  const entrance& at_;
   const tls_options& tls_;
   std::unique_ptr<tls_session> session_;
   phase phase_ = phase::silent;

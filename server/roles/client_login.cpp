@@ -43,13 +43,6 @@ void wipe(protocol::connect_options& asked) {
   }
 }
 
-std::string lost_subscription(const subscription& sub) {
-  std::string text = "-ERR 'Permissions Violation for Subscription to \"";
-  text.append(sub.subject()).append("\"");
-  if (!sub.queue().empty()) text.append(" using queue \"").append(sub.queue()).append("\"");
-  return text.append(" (sid \"").append(sub.sid()).append("\")'\r\n");
-}
-
 std::string name_of(const credentials& shown) {
   if (!shown.nkey.empty()) return "Nkey \"" + std::string(shown.nkey) + '"';
   if (!shown.user.empty()) return "User \"" + std::string(shown.user) + '"';
@@ -69,15 +62,9 @@ bool client_role::may_begin(char first) {
   return admit(std::move(who));
 }
 
-bool client_role::maps_certificates() const {
-  const bool is_websocket = connection_.type() == connection_type::websocket;
-  const auto& tls = is_websocket ? opts().websocket.tls : opts().tls;
-  return tls && tls->verify_and_map;
-}
-
 // A certificate names only who says CONNECT.
 std::shared_ptr<const principal> client_role::without_connect() const {
-  return access().without_connect({connection_.type(), {}, maps_certificates(), nullptr});
+  return access().without_connect({connection_.type(), {}, way_in().maps_certificates(), nullptr});
 }
 
 // What CONNECT leaves out.
@@ -102,7 +89,7 @@ flow client_role::log_in(protocol::connect_options& asked) {
     return admit(std::move(done->who)) ? flow::go_on : flow::closed;
   }
   const auto nonce = access().needs_nonce() ? home.of().nonce_of(connection_.id) : std::string();
-  const bool maps = maps_certificates();
+  const bool maps = way_in().maps_certificates();
   const auto names = maps ? connection_.peer_names() : nullptr;
   const auto found = access().decide(shown, {connection_.type(), nonce, maps, names.get()});
   if (maps && !shown.user.empty() && found.what == decision::kind::accepted) {
@@ -243,7 +230,8 @@ void client_role::on_reload(const in_force& before) {
   recount_by_user();
   apply_limits();
   const auto told = [](const in_force& of) {
-    return std::tie(of.info.max_payload, of.info.host, of.info.port);
+    const auto& info = of.standard.info;
+    return std::tie(info.max_payload, info.host, info.port);
   };
   if (greeted_ && protocol_ >= 1 && told(rules) != told(before)) send_info(info_kind::changed);
 }
@@ -258,7 +246,7 @@ bool client_role::still_welcome(const in_force& before) {
     return admit(without_connect());
   }
   const auto type = connection_.type();
-  auto now = access().successor(*who_, before.access_of(type), type);
+  auto now = access().successor(*who_, *before.entrance_of(type).access, type);
   if (now == nullptr) {
     connection_.fail(errc::authorization_violation);
     return false;
@@ -289,7 +277,8 @@ void client_role::drop_forbidden() {
     }
   });
   for (auto* const sub : forbidden) {
-    connection_.send(lost_subscription(*sub));
+    const auto which = " (sid \"" + std::string(sub->sid()) + "\")";
+    connection_.send(violation("Subscription to", sub->subject(), sub->queue(), which));
     remove(sub);
   }
 }

@@ -20,7 +20,6 @@ using std::chrono::milliseconds;
 constexpr std::chrono::hours rtt_lifetime{1};
 
 constexpr std::string_view system_queue = "_sys_";
-constexpr std::string_view end_of_error = "'\r\n";
 
 bool is_reserved_reply(std::string_view reply) noexcept {
   return reply.starts_with("_R_.") || reply.starts_with("$JS.ACK.") || reply.starts_with("_GR_.") ||
@@ -30,22 +29,6 @@ bool is_reserved_reply(std::string_view reply) noexcept {
 bool is_reserved_subject(std::string_view subject) noexcept {
   return subject.starts_with("_GR_.") || subject.starts_with("$GR.") ||
          subject.starts_with("$NRG.");
-}
-
-std::string violation(std::string_view what,
-                      std::string_view subject,
-                      std::string_view queue = {}) {
-  std::string text = "-ERR 'Permissions Violation for ";
-  text += what;
-  text += " \"";
-  text += subject;
-  text += '"';
-  if (!queue.empty()) {
-    text += " using queue \"";
-    text += queue;
-    text += '"';
-  }
-  return text += end_of_error;
 }
 
 std::string quoted(std::string_view text) {
@@ -71,13 +54,11 @@ const options& client_role::opts() const noexcept {
 }
 
 const authenticator& client_role::access() const noexcept {
-  return connection_.home().rules().access_of(connection_.type());
+  return *way_in().access;
 }
 
-milliseconds client_role::ping_interval() const noexcept {
-  const auto own = opts().websocket.ping_interval;
-  const bool is_websocket = connection_.type() == connection_type::websocket;
-  return is_websocket && own.count() > 0 ? own : opts().ping_interval;
+const entrance& client_role::way_in() const noexcept {
+  return connection_.home().rules().entrance_of(connection_.type());
 }
 
 void client_role::on_open() {
@@ -86,12 +67,9 @@ void client_role::on_open() {
 
 void client_role::on_ready() {
   last_input_ = connection_.home().now();
-  const auto& rules = connection_.home().rules();
-  if (access().auth_required()) {
-    return connection_.set_timer(rules.login_timeout(connection_.type()));
-  }
+  if (access().auth_required()) return connection_.set_timer(way_in().login_timeout);
   if (admit(without_connect())) {
-    connection_.set_timer(ping_interval());
+    connection_.set_timer(way_in().ping_interval);
   }
 }
 
@@ -232,6 +210,16 @@ void client_role::send_no_responders(const protocol::ops::pub& op) {
   connection_.send(line);
 }
 
+std::string client_role::violation(std::string_view what,
+                                   std::string_view subject,
+                                   std::string_view queue,
+                                   std::string_view more) {
+  std::string text = "-ERR 'Permissions Violation for ";
+  text.append(what).append(" \"").append(subject).append("\"");
+  if (!queue.empty()) text.append(" using queue \"").append(queue).append("\"");
+  return text.append(more).append("'\r\n");
+}
+
 flow client_role::deny_subscription(const protocol::ops::sub& op) {
   note_rarely(connection_.home().of().violation_notice, log_level::error,
               "Subscription Violation - Subject ", quoted(op.subject));
@@ -253,9 +241,7 @@ flow client_role::on_sub(const protocol::ops::sub& op) {
   }
   const auto most_tokens = opts().max_subscription_tokens;
   if (most_tokens > 0 && std::count(op.subject.begin(), op.subject.end(), '.') >= most_tokens) {
-    auto text = violation("Subscription to", op.subject);
-    text.insert(text.size() - end_of_error.size(), ", too many tokens");
-    connection_.send(text);
+    connection_.send(violation("Subscription to", op.subject, {}, ", too many tokens"));
     return flow::go_on;
   }
   if (const auto most = max_subscriptions(); most >= 0 && sids_.size() >= most) {
@@ -451,7 +437,7 @@ flow client_role::on_error(errc code) {
 }
 
 void client_role::schedule_ping() {
-  const auto interval = ping_interval();
+  const auto interval = way_in().ping_interval;
   if (!std::exchange(first_ping_, false)) return connection_.set_timer(interval);
   // Soon, to learn the round trip; spread, so that clients that came together don't stay together.
   const auto first = std::min<milliseconds>(interval, protocol::first_ping_delay);
@@ -463,8 +449,7 @@ void client_role::on_timer() {
   if (who_ == nullptr) {
     if (check_ != nullptr) return;
     // The wheel may be a tick early. Nothing has counted as input so far.
-    const auto left = connection_.home().rules().login_timeout(connection_.type()) -
-                      (connection_.home().now() - last_input_);
+    const auto left = way_in().login_timeout - (connection_.home().now() - last_input_);
     if (left > left.zero()) {
       return connection_.set_timer(std::chrono::ceil<milliseconds>(left));
     }
@@ -473,7 +458,7 @@ void client_role::on_timer() {
   }
   const auto now = connection_.home().now();
   const bool rtt_known = last_rtt_ != decltype(last_rtt_){} && now - last_rtt_ < rtt_lifetime;
-  if (now - last_input_ >= ping_interval() || !rtt_known) {
+  if (now - last_input_ >= way_in().ping_interval || !rtt_known) {
     if (pings_out_ >= opts().ping_max) {
       connection_.fail(errc::stale_connection);
       return;
@@ -524,9 +509,8 @@ std::string client_role::describe() const {
     text.append(is_v6 ? "[" : "").append(by_proxy).append(is_v6 ? "]/" : "/");
   }
   text += ip_text(connection_.peer().address());
-  const bool is_websocket = connection_.type() == connection_type::websocket;
   text.append(":").append(std::to_string(connection_.peer().port()));
-  text.append(is_websocket ? " - wid:" : " - cid:").append(std::to_string(connection_.id));
+  text.append(" - ").append(way_in().id_name).append(":").append(std::to_string(connection_.id));
   if (title_ != nullptr) text.append(" - \"").append(title_.get()).append("\"");
   if (who_ != nullptr && !who_->name.empty()) {
     text.append(" - \"")

@@ -5,6 +5,7 @@
 #include "core/permissions.hpp"
 #include "core/sid_map.hpp"
 #include "net/connection.hpp"
+#include "net/entrance.hpp"
 #include "net/rate_limited.hpp"
 
 #include <nuncio/protocol/connect.hpp>
@@ -70,11 +71,10 @@ class client_role final : public role {
 
   [[nodiscard]] const options& opts() const noexcept;
   [[nodiscard]] const authenticator& access() const noexcept;
-  [[nodiscard]] std::chrono::milliseconds ping_interval() const noexcept;
+  [[nodiscard]] const entrance& way_in() const noexcept;
 
   // Logging in: client_login.cpp.
   [[nodiscard]] bool may_begin(char first);
-  [[nodiscard]] bool maps_certificates() const;
   [[nodiscard]] std::shared_ptr<const principal> without_connect() const;
   void add_cookies(protocol::connect_options& asked) const;
   [[nodiscard]] protocol::flow log_in(protocol::connect_options& asked);
@@ -92,6 +92,11 @@ class client_role final : public role {
   [[nodiscard]] bool still_welcome(const in_force& before);
   void drop_forbidden();
 
+  /// The line that says so; `more` follows the subject and the queue.
+  [[nodiscard]] static std::string violation(std::string_view what,
+                                             std::string_view subject,
+                                             std::string_view queue = {},
+                                             std::string_view more = {});
   protocol::flow publish(const protocol::ops::pub& op);
   protocol::flow deny_publish(const protocol::ops::pub& op);
   protocol::flow deny_subscription(const protocol::ops::sub& op);

@@ -110,20 +110,39 @@ struct secured_way {
 };
 #endif
 
-// Where clients go so that their bytes reach the server that way.
-std::uint16_t websocket_port(server::server& node,
-                             over transport,
-                             std::optional<test::websocket_forwarder>& by) {
-  if (transport != over::websocket) return node.port();
-  return by.emplace(node.websocket_port(), node.port()).port();
-}
+/// A server, and where its clients go so that their bytes reach it that way.
+struct served {
+  served(unsigned shards, std::chrono::milliseconds shuffle_interval, over transport)
+      : node(prepare(shards, shuffle_interval, transport), log) {
+    node.start();
+    port = node.port();
+    if (secured) port = secured->open(port);
+    if (transport == over::websocket) port = framed.emplace(node.websocket_port(), port).port();
+  }
 
-void prepare_websocket(server::options& settings, over transport) {
-  if (transport != over::websocket) return;
-  settings.websocket.port = -1;
-  settings.websocket.no_tls = true;
-  settings.websocket.compression = true;
-}
+  server::options prepare(unsigned shards,
+                          std::chrono::milliseconds shuffle_interval,
+                          over transport) {
+    server::options settings;
+    settings.port = -1;
+    settings.shards = shards;
+    settings.write_deadline = std::chrono::seconds(60);
+    settings.shuffle_interval = shuffle_interval;
+    if (transport == over::tls) secured.emplace().prepare(settings);
+    if (transport == over::websocket) {
+      settings.websocket.port = -1;
+      settings.websocket.no_tls = true;
+      settings.websocket.compression = true;
+    }
+    return settings;
+  }
+
+  server::silent_log log;
+  std::optional<secured_way> secured;
+  server::server node;
+  std::optional<test::websocket_forwarder> framed;
+  std::uint16_t port = 0;
+};
 
 void run(unsigned shards,
          std::chrono::milliseconds shuffle_interval = {},
@@ -131,20 +150,9 @@ void run(unsigned shards,
   const auto seed = test::test_seed();
   INFO(test::seed_text(seed));
   CAPTURE(shards);
-  server::silent_log log;
-  server::options settings;
-  settings.port = -1;
-  settings.shards = shards;
-  settings.write_deadline = std::chrono::seconds(60);
-  settings.shuffle_interval = shuffle_interval;
-  std::optional<secured_way> secured;
-  if (transport == over::tls) secured.emplace().prepare(settings);
-  prepare_websocket(settings, transport);
-  server::server node(settings, log);
-  node.start();
-  std::optional<test::websocket_forwarder> framed;
+  served by(shards, shuffle_interval, transport);
   world w(seed);
-  w.port = secured ? secured->open(node.port()) : websocket_port(node, transport, framed);
+  w.port = by.port;
   {
     std::barrier all(workers);
     const auto until = clock_type::now() + duration();
@@ -165,10 +173,10 @@ void run(unsigned shards,
   }
   CHECK_MESSAGE(missing == 0, "messages that no member of the steady group got");
   CHECK(published > 0);
-  CHECK(node.statistics().slow_consumers == 0);
-  const auto moved = node.statistics().moved_connections;
+  CHECK(by.node.statistics().slow_consumers == 0);
+  const auto moved = by.node.statistics().moved_connections;
   CHECK((moved > 0) == (shuffle_interval.count() > 0));
-  if (framed) CHECK(framed->compressed() > 0);
+  if (by.framed) CHECK(by.framed->compressed() > 0);
   MESSAGE("shards ", shards, ": ", published, " published, ", w.delivered.load(), " delivered, ",
           w.publishers.load(), " connections, ", moved, " moves");
 }
@@ -180,23 +188,12 @@ void run_ring(unsigned shards,
               int in_flight,
               std::chrono::milliseconds shuffle_interval = {},
               over transport = over::tcp) {
-  server::silent_log log;
-  server::options settings;
-  settings.port = -1;
-  settings.shards = shards;
-  settings.shuffle_interval = shuffle_interval;
-  std::optional<secured_way> secured;
-  if (transport == over::tls) secured.emplace().prepare(settings);
-  prepare_websocket(settings, transport);
-  server::server node(settings, log);
-  node.start();
-  std::optional<test::websocket_forwarder> framed;
-  const auto port = secured ? secured->open(node.port()) : websocket_port(node, transport, framed);
+  const served by(shards, shuffle_interval, transport);
   constexpr std::size_t members = 7;
   std::vector<raw_client> ring;
   std::vector<pollfd> ready;
   for (std::size_t i = 0; i < members; ++i) {
-    ring.push_back(test::connected(port));
+    ring.push_back(test::connected(by.port));
     ring.back().send("SUB ring." + std::to_string(i) + " 1\r\n");
     ring.back().ping();
     ready.push_back({ring.back().descriptor(), POLLIN, 0});

@@ -11,11 +11,11 @@ import re
 import socket
 import struct
 import sys
-import tempfile
 import time
 
 import tls
-from real_clients import ServerProcess, Skip, parse, run_tests
+from certificates import WORLD, run_tests_with_certificates
+from real_clients import ServerProcess, Skip, parse
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 V4 = socket.inet_aton("10.1.2.3") + socket.inet_aton("192.0.2.1") + struct.pack(">HH", 8080, 4222)
@@ -158,7 +158,7 @@ def secured(server, header, first=False):
     if not first:
         assert "client_ip" not in info_of(tls.line(one))
     one.sendall(header)
-    one = tls.WORLD.context().wrap_socket(one, server_hostname="localhost")
+    one = WORLD.context().wrap_socket(one, server_hostname="localhost")
     if first:
         info = info_of(tls.line(one))
         assert info["client_ip"] == ("10.1.2.3" if header else "127.0.0.1"), info
@@ -177,21 +177,21 @@ def talks(one, who="10.1.2.3"):
 
 
 def tls_follows_the_header(options):
-    with serving(options, tls.WORLD.config()) as server:
+    with serving(options, WORLD.config()) as server:
         for header in (TEXT, binary(rest=V4 + b"\4" * 5000)):
             talks(secured(server, header))
         talks(secured(server, b""), "127.0.0.1")
 
 
 def tls_first_follows_the_header(options):
-    with serving(options, tls.WORLD.config("handshake_first: true")) as server:
+    with serving(options, WORLD.config("handshake_first: true")) as server:
         for header in (TEXT, binary()):
             talks(secured(server, header, first=True))
         talks(secured(server, b"", first=True), "127.0.0.1")
 
 
 def tls_is_optional_behind_the_header(options):
-    with serving(options, tls.WORLD.config(outside="allow_non_tls: true")) as server:
+    with serving(options, WORLD.config(outside="allow_non_tls: true")) as server:
         for header in (TEXT, binary()):
             talks(secured(server, header))
             assert who_says(server, header) == "10.1.2.3"
@@ -201,12 +201,12 @@ def tls_is_optional_behind_the_header(options):
 def tls_first_or_not_behind_the_header(options):
     if is_reference(options):
         raise Skip("nats-server takes the header for the beginning of TLS")
-    with serving(options, tls.WORLD.config('handshake_first: "300ms"')) as server:
+    with serving(options, WORLD.config('handshake_first: "300ms"')) as server:
         talks(secured(server, TEXT, first=True))
         one = tls.tcp(server)
         one.sendall(TEXT)
         assert info_of(tls.line(one))["client_ip"] == "10.1.2.3"
-        talks(tls.WORLD.context().wrap_socket(one, server_hostname="localhost"))
+        talks(WORLD.context().wrap_socket(one, server_hostname="localhost"))
         talks(secured(server, b"", first=True), "127.0.0.1")
         talks(secured(server, TEXT))  # INFO came first
 
@@ -218,12 +218,5 @@ WITH_TLS = [tls_follows_the_header, tls_first_follows_the_header, tls_is_optiona
             tls_first_or_not_behind_the_header]
 
 
-def main():
-    options = parse(__doc__)
-    with tempfile.TemporaryDirectory() as folder:
-        tls.WORLD = tls.World(folder)
-        return run_tests(PLAIN + WITH_TLS, options)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests_with_certificates(PLAIN + WITH_TLS, parse(__doc__)))

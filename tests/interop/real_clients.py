@@ -60,6 +60,12 @@ def need_nats_py(options):
     os.execv(python, [python, *sys.argv])
 
 
+def prefer_nats_py(options):
+    """As need_nats_py(), but where none has it the program goes on without."""
+    with contextlib.suppress(SystemExit):
+        need_nats_py(options)
+
+
 def run_tests(tests, options, *arguments):
     """Runs functions `test(options, *arguments)` one after the other and returns the exit code."""
     failed = ran = 0

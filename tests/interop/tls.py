@@ -13,7 +13,6 @@ import importlib.util
 import itertools
 import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -22,66 +21,9 @@ import tempfile
 import threading
 import time
 
-from real_clients import ServerProcess, Skip, need_nats_py, parse, run_tests
+from certificates import WORLD, run_tests_with_certificates
+from real_clients import ServerProcess, Skip, parse, prefer_nats_py
 
-CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-
-
-class Authority:
-    """Signs certificates, in a folder of its own."""
-
-    def __init__(self, folder, name):
-        self.folder, self.name = folder, name
-        self.run("req", "-x509", *CURVE, "-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/CN={name}", "-days", "2")
-
-    def run(self, *words):
-        done = subprocess.run(["openssl", *words], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, check=False)
-        assert done.returncode == 0, f"openssl {' '.join(words)}:\n{done.stdout.decode()}"
-        return done.stdout
-
-    def path(self, file):
-        return os.path.join(self.folder, file)
-
-    @property
-    def file(self):
-        return self.path(f"{self.name}.pem")
-
-    def sign(self, name, subject, alternatives=None, days=2, key=None):
-        more = ["-addext", f"subjectAltName={alternatives}"] if alternatives else []
-        self.run("req", "-new", *(key or CURVE), "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject, *more)
-        self.run("x509", "-req", "-in", f"{name}.csr", "-CA", f"{self.name}.pem", "-CAkey", f"{self.name}.key", "-CAcreateserial",
-                 "-copy_extensions", "copy", "-days", str(days), "-out", f"{name}.pem")
-        return self.path(f"{name}.pem"), self.path(f"{name}.key")
-
-    def pin(self, pair):
-        key = self.run("x509", "-in", pair[0], "-pubkey", "-noout")
-        done = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], input=key, stdout=subprocess.PIPE, check=True)
-        return hashlib.sha256(done.stdout).hexdigest()
-
-
-class World:
-    def __init__(self, folder):
-        self.ca = Authority(folder, "ca")
-        self.stranger = Authority(folder, "stranger")
-        self.server = self.ca.sign("server", "/CN=server", "IP:127.0.0.1,DNS:localhost")
-        self.client = self.ca.sign("client", "/C=US/O=Org/OU=unit/CN=derek", "email:a@b.test,URI:spiffe://a/b")
-
-    def config(self, inside="", outside="", files=None):
-        files = files or f'cert_file: "{self.server[0]}", key_file: "{self.server[1]}",'
-        return f'{outside}\ntls {{ {files} ca_file: "{self.ca.file}", {inside} }}\n'
-
-    def context(self, pair=None, version=None):
-        context = ssl.create_default_context(cafile=self.ca.file)
-        context.check_hostname = False
-        if pair:
-            context.load_cert_chain(*pair)
-        if version:
-            context.minimum_version = context.maximum_version = version
-        return context
-
-
-WORLD = None
 COUNT = itertools.count()
 
 
@@ -563,143 +505,6 @@ def idle_connections_are_small(options):
         assert each < 20 * 1024, f"{each} bytes each"
 
 
-# --- certificates ---
-
-
-def clients_certificates(options):
-    foreign = WORLD.stranger.sign("foreign", "/CN=derek")
-    old = WORLD.ca.sign("old", "/CN=derek", days=-1)
-    with serving(options, "verify: true") as server:
-        works(server, pair=WORLD.client)
-        refused(server)
-        refused(server, pair=foreign)
-        refused(server, pair=old)
-
-
-def pinned_certificates(options):
-    other = WORLD.ca.sign("other", "/CN=derek")
-    with serving(options, f'verify: true, pinned_certs: ["{WORLD.ca.pin(WORLD.client).upper()}"]') as server:
-        works(server, pair=WORLD.client)
-        refused(server, pair=other)
-
-
-def certificates_by_name(options):
-    a = WORLD.ca.sign("a", "/CN=a", "DNS:a.test")
-    b = WORLD.ca.sign("b", "/CN=b", "DNS:b.test,DNS:*.b.test", key=["-newkey", "rsa:2048", "-nodes"])
-    files = f'certs: [ {{cert_file: "{a[0]}", key_file: "{a[1]}"}}, {{cert_file: "{b[0]}", key_file: "{b[1]}"}} ],'
-    with serving(options, files=files) as server:
-        for name, owner in (("a.test", "a"), ("b.test", "b"), ("x.b.test", "b"), ("nobody.test", "a"), (None, "a")):
-            one = works(server, name=name)
-            assert dict(pair[0] for pair in one.getpeercert()["subject"])["commonName"] == owner, (name, one.getpeercert())
-        context = WORLD.context(version=ssl.TLSVersion.TLSv1_2)
-        context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
-        one = works(server, context=context, name=None)
-        assert dict(pair[0] for pair in one.getpeercert()["subject"])["commonName"] == "b"
-
-
-def users_by_certificate(options):
-    def who(users, pair=WORLD.client, more="", outside=""):
-        accounts = "accounts {" + "\n".join(
-            f'{account} {{ users: [ {{user: "{name}"}} ] }}' for account, name in users.items()) + "}\n"
-        with serving(options, "verify_and_map: true", accounts + outside) as server:
-            return log_in(secured(server, pair=pair)[0], more)
-
-    bare = WORLD.ca.sign("bare", "/DC=test/DC=example/O=Org/CN=bare")
-    no = "Authorization Violation"
-    assert who({"A": "a@b.test", "B": "CN=derek,OU=unit,O=Org,C=US"}) == "A"
-    assert who({"B": "spiffe://a/b", "C": "CN=derek,OU=unit,O=Org,C=US"}) == "B"
-    assert who({"C": "CN=derek,OU=unit,O=Org,C=US"}) == "C"
-    assert who({"C": "C=US,CN=derek,OU=unit,O=Org"}) == "C"
-    assert who({"C": "cn=derek, ou=unit, o=Org, c=US"}) == "C"
-    assert who({"C": "CN=derek,OU=unit,O=Org"}) == no
-    assert who({"C": "CN=Derek,OU=unit,O=Org,C=US"}) == no
-    assert who({"D": "CN=bare,O=Org,DC=example,DC=test"}, bare) == "D"
-    assert who({"D": "CN=bare,O=Org"}, bare) == "D"
-    assert who({"A": "a@b.test", "B": "b"}, more=',"user":"b"') == "A"
-    assert who({"A": "a@b.test"}, bare) == no
-    assert who({"A": "any"}, bare, outside="no_auth_user: any") == no
-    # A password counts as ever.
-    accounts = 'accounts { A { users: [ {user: "a@b.test", password: p} ] } }'
-    with serving(options, "verify_and_map: true", accounts) as server:
-        for more, expected in (("", no), (',"pass":"w"', no), (',"user":"x","pass":"p"', "A")):
-            assert log_in(secured(server, pair=WORLD.client)[0], more) == expected
-
-
-def certificates_are_read_anew(options):
-    """By a reload: those connected stay, new ones see the new certificate, and one that can't be used changes nothing."""
-    with tempfile.TemporaryDirectory() as folder:
-        pair = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
-
-        def put(certificate, key):
-            for source, target in ((certificate, pair[0]), (key, pair[1])):
-                shutil.copyfile(source, target)
-
-        def reload(server, expect):
-            before = len(server.log.splitlines())
-            server.signal("HUP")
-            assert server.wait_for_log_after(expect, before) is not None, server.log
-
-        def serial(server):
-            return works(server).getpeercert()["serialNumber"]
-
-        put(*WORLD.server)
-        with serving(options, files=f'cert_file: "{pair[0]}", key_file: "{pair[1]}",') as server:
-            old = works(server)
-            first = serial(server)
-            renewed = WORLD.ca.sign("renewed", "/CN=server", "IP:127.0.0.1,DNS:localhost")
-            put(*renewed)
-            assert serial(server) == first
-            reload(server, "Reloaded server configuration")
-            second = serial(server)
-            assert second != first
-            with open(renewed[0], "rb") as whole:
-                half = whole.read()[:300]
-            for spoil in (lambda: put(renewed[0], WORLD.client[1]), lambda: open(pair[0], "wb").write(half), lambda: os.unlink(pair[1])):
-                spoil()
-                reload(server, "Failed to reload server configuration")
-                assert serial(server) == second
-                put(*renewed)
-            old.sendall(b"PING\r\n")
-            assert until(old, b"PONG\r\n") == b"PONG\r\n"
-
-
-def certificates_are_watched(options):
-    """Without a signal: new ones are taken when all files have come, and those that can't be used aren't."""
-    if "nuncio" not in os.path.basename(options.server):
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        pair = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
-
-        def put(which, source):
-            shutil.copyfile(source, pair[which] + ".new")
-            os.rename(pair[which] + ".new", pair[which])
-
-        def serial(server):
-            return works(server).getpeercert()["serialNumber"]
-
-        for which in (0, 1):
-            put(which, WORLD.server[which])
-        with serving(options, files=f'cert_file: "{pair[0]}", key_file: "{pair[1]}",') as server:
-            old, first = works(server), serial(server)
-            soon = WORLD.ca.sign("soon", "/CN=server", "IP:127.0.0.1,DNS:localhost", days=12)
-            before = len(server.log.splitlines())
-            put(0, soon[0])
-            assert server.wait_for_log_after("those of before are kept", before) is not None, server.log
-            assert serial(server) == first
-            before = len(server.log.splitlines())
-            put(1, soon[1])
-            assert server.wait_for_log_after("were read anew", before) is not None, server.log
-            assert server.wait_for_log_after(f'certificate "{pair[0]}" expires on', before) is not None, server.log
-            assert serial(server) != first
-            for which in (1, 0):
-                before = len(server.log.splitlines())
-                os.unlink(pair[which])
-                assert server.wait_for_log_after("No such file", before) is not None, server.log
-                assert serial(server) != first
-            old.sendall(b"PING\r\n")
-            assert until(old, b"PONG\r\n").endswith(b"PONG\r\n")  # the server may have sent a PING
-
-
 # --- real clients ---
 
 
@@ -753,19 +558,13 @@ TESTS = [both_versions, older_versions_are_refused, sessions_are_resumed, cipher
          plain_words_are_not_heard, optional, optional_for_the_silent, handshake_first, handshake_first_or_not,
          who_is_late_is_closed, handshakes_a_second, handshakes_cut_anywhere, handshake_byte_by_byte, records_that_are_none,
          no_renegotiation, keys_are_changed, an_end_of_tls_is_an_end, tls_to_a_server_without, large_and_small_messages,
-         a_slow_reader_gets_all, many_handshakes_at_once, idle_connections_are_small, clients_certificates, pinned_certificates,
-         certificates_by_name, users_by_certificate, certificates_are_read_anew, certificates_are_watched, nats_py,
-         nats_tool]
+         a_slow_reader_gets_all, many_handshakes_at_once, idle_connections_are_small, nats_py, nats_tool]
 
 
 def main():
-    global WORLD
     options = parse(__doc__)
-    with contextlib.suppress(SystemExit):
-        need_nats_py(options)
-    with tempfile.TemporaryDirectory() as folder:
-        WORLD = World(folder)
-        return run_tests(TESTS, options)
+    prefer_nats_py(options)
+    return run_tests_with_certificates(TESTS, options)
 
 
 if __name__ == "__main__":

@@ -23,71 +23,14 @@ import tempfile
 import threading
 import time
 
-from real_clients import HERE, ServerProcess, Skip, need_nats_py, parse, run_tests, skip
-from tls import Authority
+from certificates import WORLD, run_tests_with_certificates
+from real_clients import HERE, Skip, parse, prefer_nats_py, skip
+from web import ROOM, WebServer
 
 FILES = HERE / "websocket_js"
 EVERYTHING = ["what_is_agreed", "any_cuts", "publish_and_subscribe", "wildcards_and_unsubscribe", "headers", "requests",
               "queue_groups", "large_payloads", "many_small_messages", "drain"]
-# A compressed message may hold no more than max_payload when it is unpacked, and the client packs whole protocol lines.
-ROOM = "max_payload: 2MB\nmax_pending: 64MB"
 TIME_LIMIT = 150.0
-
-WORLD = None
-
-
-class World:
-    """Certificates for all tests."""
-
-    def __init__(self, folder: str):
-        self.ca, self.stranger = Authority(folder, "ca"), Authority(folder, "stranger")
-        self.certificate, self.key = self.ca.sign("server", "/CN=server", "IP:127.0.0.1,DNS:localhost")
-
-    def tls(self) -> str:
-        return f'tls {{ cert_file: "{self.certificate}", key_file: "{self.key}" }}'
-
-    def key_hash(self) -> str:
-        """As Chromium names a key that it shall trust."""
-        return base64.b64encode(bytes.fromhex(self.ca.pin((self.certificate, self.key)))).decode()
-
-
-class WebServer:
-    """A server with a WebSocket listener. Its port is in the ports file, as nats-server writes it."""
-
-    def __init__(self, options, inside: str = "", outside: str = "", *, secure: bool = False, port: int = -1):
-        self.folder = tempfile.TemporaryDirectory(prefix="websocket-")
-        security = WORLD.tls() if secure else "no_tls: true"
-        config = f"{outside}\nwebsocket {{\n  host: 127.0.0.1\n  port: {port}\n  {security}\n  {inside}\n}}\n"
-        self.process = ServerProcess(options.server, ["--ports_file_dir", self.folder.name], config=config)
-        self.url = ""
-
-    def __enter__(self) -> "WebServer":
-        try:
-            self.process.start()
-            assert self.process.wait_for_log("Server is ready") is not None, self.process.log
-            self.url = self._find_url()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.process.stop()
-        self.folder.cleanup()
-
-    @property
-    def port(self) -> int:
-        return int(self.url.rpartition(":")[2])
-
-    def _find_url(self) -> str:
-        name = f"{os.path.basename(self.process.path)}_{self.process.pid}.ports"
-        file = pathlib.Path(self.folder.name, name)
-        deadline = time.monotonic() + 10
-        while True:
-            with contextlib.suppress(FileNotFoundError, ValueError):
-                return json.loads(file.read_text(encoding="utf-8"))["websocket"][0]
-            assert time.monotonic() < deadline, f"{name} does not come; the log:\n{self.process.log}"
-            time.sleep(0.01)
 
 
 def job(server: WebServer, scenario: str, **more) -> dict:
@@ -367,13 +310,18 @@ def chromium_path() -> str:
     raise Skip("chromium is not there (scripts/bootstrap --browser brings it)")
 
 
+def key_hash() -> str:
+    """Of the server's key, as Chromium names one that it shall trust."""
+    return base64.b64encode(bytes.fromhex(WORLD.ca.pin(WORLD.server))).decode()
+
+
 @contextlib.contextmanager
 def chromium(url: str, log):
     """A browser at this page, with a profile of its own; ended with all its processes, which are a group."""
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         command = [chromium_path(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
-                   f"--ignore-certificate-errors-spki-list={WORLD.key_hash()}", f"--user-data-dir={profile}", url]
+                   f"--ignore-certificate-errors-spki-list={key_hash()}", f"--user-data-dir={profile}", url]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                                    env={**os.environ, "HOME": profile})
         try:
@@ -447,17 +395,13 @@ TESTS = [node_plain, node_compressed, node_secure, node_without_a_package, node_
 
 
 def main():
-    global WORLD
     options = parse(__doc__)
     if shutil.which("node") is None:
         skip("node is not in PATH")
     if not os.path.isdir(os.path.join(modules(options), "node_modules", "@nats-io", "nats-core")):
         skip(f"{modules(options)} has no @nats-io/nats-core")
-    with contextlib.suppress(SystemExit):
-        need_nats_py(options)
-    with tempfile.TemporaryDirectory() as folder:
-        WORLD = World(folder)
-        return run_tests(TESTS, options)
+    prefer_nats_py(options)
+    return run_tests_with_certificates(TESTS, options)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 #include "net/websocket_stream.hpp"
 
+#include "given_bytes.hpp"
 #include "websocket_frames.hpp"
 
 #include <doctest/doctest.h>
-
-#include <malloc.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -17,9 +16,11 @@
 #include <vector>
 
 using namespace nuncio::server;
+using nuncio::test::bytes_in_use;
 using nuncio::test::client_deflated;
 using nuncio::test::client_frame;
 using nuncio::test::deflated;
+using nuncio::test::given_bytes;
 
 namespace {
 
@@ -27,42 +28,6 @@ constexpr unsigned text = 1;
 constexpr unsigned closing = 8;
 constexpr unsigned ping = 9;
 constexpr unsigned pong = 10;
-
-/// What is below: gives what it was given, in reads of at most so much.
-class given_bytes final : public stream {
- public:
-  given_bytes(std::string bytes, std::size_t most) : bytes_(std::move(bytes)), most_(most) {}
-
-  result read(std::span<char> into) override {
-    ++reads;
-    const auto size = std::min({into.size(), most_, bytes_.size() - at_});
-    if (size == 0) return {0, status::would_block};
-    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at_), size, into.begin());
-    at_ += size;
-    return {size, size < into.size() ? status::drained : status::more};
-  }
-  result write(const iovec*, std::size_t) override { return {}; }
-  void wait_readable(stream_events&) override {}
-  void wait_writable(stream_events&) override {}
-  void cancel_waits() override {}
-  void leave_loop() override {}
-  void join_loop(boost::asio::io_context&) override {}
-  void shutdown() override {}
-  [[nodiscard]] bool is_direct() const noexcept override { return true; }
-
-  int reads = 0;
-
- private:
-  const std::string bytes_;
-  const std::size_t most_;
-  std::size_t at_ = 0;
-};
-
-/// Under sanitizers always 0.
-std::size_t bytes_in_use() {
-  const auto now = ::mallinfo2();
-  return now.uordblks + now.hblkhd;
-}
 
 websocket_upgrade agreed(bool compresses = true) {
   websocket_upgrade out;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// Who may connect, and what they may do then, as plain data.
@@ -82,6 +83,9 @@ struct user_options {
   std::shared_ptr<const permissions> may;
   connection_types allowed;  ///< ways to come in
 
+  /// What it is known by: its name, or its nkey.
+  [[nodiscard]] const std::string& id() const noexcept { return nkey.empty() ? name : nkey; }
+
   /// The same, down to the permissions?
   friend bool operator==(const user_options& a, const user_options& b) {
     const bool may_same = a.may == b.may || (a.may && b.may && *a.may == *b.may);
@@ -89,6 +93,9 @@ struct user_options {
            a.account == b.account && a.allowed == b.allowed;
   }
 };
+
+/// Is one of them known by this name?
+[[nodiscard]] bool has_user(const std::vector<user_options>& users, std::string_view id) noexcept;
 
 /// Where a part of the messages of a mapping goes.
 struct mapping_destination {

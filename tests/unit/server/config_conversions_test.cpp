@@ -1,4 +1,4 @@
-#include "config/scalars.hpp"
+#include "config/conversions.hpp"
 
 #include <doctest/doctest.h>
 
@@ -10,7 +10,7 @@
 using namespace nuncio::server::config;
 using namespace std::chrono_literals;
 
-TEST_CASE("scalars: durations are Go's, and bare numbers are seconds") {
+TEST_CASE("conversions: durations are Go's, and bare numbers are seconds") {
   struct row {
     std::string text;
     std::chrono::nanoseconds expected;
@@ -40,7 +40,7 @@ TEST_CASE("scalars: durations are Go's, and bare numbers are seconds") {
   }
 }
 
-TEST_CASE("scalars: a duration is shown in the largest unit that says it shortly") {
+TEST_CASE("conversions: a duration is shown in the largest unit that says it shortly") {
   struct row {
     std::chrono::nanoseconds time;
     std::string shown;
@@ -63,7 +63,7 @@ TEST_CASE("scalars: a duration is shown in the largest unit that says it shortly
   CHECK(to_text(-1s) == "-1000000000ns");
 }
 
-TEST_CASE("scalars: integers may have a unit") {
+TEST_CASE("conversions: integers may have a unit") {
   struct row {
     std::string text;
     std::int64_t expected;
@@ -93,13 +93,13 @@ TEST_CASE("scalars: integers may have a unit") {
   }
 }
 
-TEST_CASE("scalars: text between quotes shows what can't be printed, and isn't endless") {
+TEST_CASE("conversions: text between quotes shows what can't be printed, and isn't endless") {
   CHECK(quoted("a \"b\" \\") == R"("a \"b\" \\")");
   CHECK(quoted(std::string("\n\0", 2)) == R"("\x0a\x00")");
   CHECK(quoted(std::string(200, 'x')).size() < 120);
 }
 
-TEST_CASE("scalars: the closest known name is found, or none") {
+TEST_CASE("conversions: the closest known name is found, or none") {
   constexpr std::array<std::string_view, 3> known{"port", "host", "max_payload"};
   CHECK(closest("prot", known) == "port");
   CHECK(closest("max-payload", known) == "max_payload");

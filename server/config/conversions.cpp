@@ -1,4 +1,4 @@
-#include "scalars.hpp"
+#include "conversions.hpp"
 
 #include <fmt/format.h>
 
