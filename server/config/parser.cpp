@@ -23,6 +23,13 @@ std::string normal(const std::filesystem::path& path) {
   return text;
 }
 
+/// Editors of Windows begin a file with a mark of its encoding, which belongs to no key.
+std::string_view without_mark(std::string_view text) {
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  if (text.starts_with(mark)) text.remove_prefix(mark.size());
+  return text;
+}
+
 /// A map that is being read. Its keys are looked up for variables.
 struct open_map {
   value is{.what = kind::map};
@@ -61,7 +68,7 @@ class text_parser {
               std::vector<problem>& problems,
               std::optional<place> fixed_place = {})
       : shared_(shared),
-        in_(text),
+        in_(fixed_place ? text : without_mark(text)),
         folder_(std::filesystem::path(path).parent_path()),
         depth_(depth),
         problems_(problems),
@@ -629,7 +636,9 @@ document parse_file(const std::string& path, const surroundings& world) {
   document out;
   out.root.what = kind::map;
   out.files = {path};
-  out.problems.push_back({.text = "found no readable file " + in_quotes(path) + " (" +
+  // In no line of it.
+  out.problems.push_back({.at = {.line = 0, .column = 0},
+                          .text = "found no readable file " + in_quotes(path) + " (" +
                                   file.failure + "), expected a configuration"});
   return out;
 }
