@@ -146,6 +146,32 @@ TEST_CASE("config: everything that is wrong is said at once, in the order of the
       "t.conf:6:1: found unknown key \"foo\", expected one that is known here");
 }
 
+TEST_CASE("config: of very many mistakes a hundred are said, and how many more there are") {
+  const auto lines = [](const std::string& before, const std::string& after, int count) {
+    std::string out;
+    for (int i = 0; i < count; ++i) out += before + std::to_string(i) + after + "\n";
+    return out;
+  };
+  const auto last_of = [](const loaded& from) { return to_string(from.problems.back(), {}); };
+  CHECK(read(lines("x", ": 1", 100)).problems.size() == 100);
+  auto out = read(lines("x", ": 1", 5'000));
+  REQUIRE(out.problems.size() == 101);
+  CHECK(out.problems.at(99).at.line == 100);
+  CHECK(last_of(out) == "found 4900 more errors");
+  // The parser gives up much earlier than the file ends.
+  out = read(lines("x: ", " 2", 5'000));
+  REQUIRE(out.problems.size() == 101);
+  CHECK(last_of(out).starts_with("found at least 9"));
+  // Warnings hide no error.
+  const auto users = "accounts {\n" + lines("a", ": { jetstream: false }", 500) + "}\n";
+  out = read(users + "port: x\n");
+  REQUIRE(out.problems.size() == 102);
+  CHECK(out.has_errors());
+  CHECK(out.problems.at(100).at.line == 503);
+  CHECK(last_of(out) == "found 400 more warnings");
+  CHECK_FALSE(read(users).has_errors());
+}
+
 TEST_CASE("config: an unknown key that is used as a variable is fine") {
   CHECK(good("P: 7000\nport: $P").node.port == 7000);
   CHECK(good("authorization { pw: secret, user: a, pass: $pw }").node.access.password == "secret");
@@ -176,6 +202,18 @@ TEST_CASE("config: options that contradict each other are named where they stand
   CHECK(wrong("accounts { A { users: [{user: a, password: b}] }\n B { users: [{user: a, "
               "password: b}] } }")
             .starts_with("t.conf:2:14: found user \"a\" a second time"));
+}
+
+TEST_CASE("config: what is wrong with a whole block is said at its key") {
+  CHECK(wrong("port: -1, websocket { port: -1 }") ==
+        "t.conf:1:11: websocket: found neither tls nor no_tls, expected one of both");
+  CHECK(wrong("websocket {\n  port: -1, tls { timeout: 2 }\n}").find("t.conf:2:13: websocket: ") ==
+        0);
+  CHECK(wrong("ws {\n  port: -1, no_tls: true\n  no_auth_user: z\n}") ==
+        "t.conf:3:3: websocket: found no_auth_user \"z\", expected one of the users");
+  CHECK(wrong("authorization { users: [ {user: a, password: b} ] }\n"
+              "ws { port: -1, no_tls: true,\n  authentication { token: x } }") ==
+        "t.conf:3:3: websocket: found a token of its own beside users, expected one of both");
 }
 
 TEST_CASE("config: what flags say is checked together with the file") {
