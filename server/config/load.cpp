@@ -1,7 +1,9 @@
 #include "load.hpp"
 
 #include "parsing.hpp"
+#include "scalars.hpp"
 #include "schema.hpp"
+#include "writable.hpp"
 
 #include <fmt/format.h>
 
@@ -9,6 +11,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <list>
+#include <system_error>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -91,6 +94,35 @@ void check_websocket(const options& node, reading& to) {
   }
 }
 
+// A doubt only, as nats-server starts with some of it, and what isn't there may be by then.
+void check_paths(const settings& all, reading& to) {
+  const auto say = [&to](std::string_view option, const std::string& path, auto check) {
+    const std::error_code why = path.empty() ? std::error_code() : check(path);
+    if (!why) return;
+    to.warn(place_of(to, {option}), fmt::format("{}: found {}, where nothing can be written ({})",
+                                                option, quoted(path), why.message()));
+  };
+  say("log_file", all.log.file, why_not_opened);
+  say("pid_file", all.pid_file, why_not_put);
+  say("ports_file_dir", all.ports_file_dir, why_no_files_in);
+}
+
+bool is_any(std::string_view host) noexcept {
+  return host.empty() || host == "0.0.0.0" || host == "::" || host == "[::]";
+}
+
+void check_ports(const options& node, reading& to) {
+  const auto& other = node.websocket;
+  const int port = node.port == 0 ? options().port : node.port;
+  const bool meet = node.host == other.host || is_any(node.host) || is_any(other.host);
+  if (other.port != port || port < 0 || !meet) return;
+  to.warn(
+      place_of(to, {"websocket.port", "websocket.listen", "websocket"}),
+      fmt::format("websocket: found port {}, where clients without it are listened for already, "
+                  "expected another one",
+                  port));
+}
+
 void check_all(const settings& all, reading& to) {
   const auto& node = all.node;
   if (node.max_payload > node.max_pending) {
@@ -105,6 +137,8 @@ void check_all(const settings& all, reading& to) {
   check_access(node.access, to);
   if (node.tls) check_tls(*node.tls, "tls", to);
   check_websocket(node, to);
+  check_ports(node, to);
+  check_paths(all, to);
 }
 
 void sort_by_place(std::vector<problem>& all) {
