@@ -501,6 +501,43 @@ class ConfigurationTest(unittest.TestCase):
             waiting.socket.settimeout(TIMEOUT)
             self.assertEqual(waiting.line(), "-ERR 'Authorization Violation'")
 
+    def test_a_thousand_wrong_passwords_are_refused_while_others_hear_each_other(self):
+        right = "$2b$07$nuncioNUNCIOnuncioNUN.hJ.8Hi6.PJWu4zdmxKxanZYEXwu8Ay6"
+        users = f'{{user: slow, password: "{right}"}}, {{user: a, password: p}}'
+        server = self.start(f"authorization {{ timeout: 60, users: [ {users} ] }}", "--shards", "1")
+        # The second for those who come when 64 passwords wait to be checked.
+        refused, busy = "-ERR 'Authorization Violation'", "-ERR 'maximum connections exceeded'"
+        answers = []
+
+        def guess(count):
+            guesses = [Client(server.port, heard=False, user="slow", **{"pass": f"wrong {i}"}) for i in range(count)]
+            for each in guesses:
+                with each:
+                    answers.append((each.line(), each.line()))
+
+        threads = [threading.Thread(target=guess, args=(125,)) for _ in range(8)]
+        with Client(server.port, user="a", **{"pass": "p"}) as a, Client(server.port, user="a", **{"pass": "p"}) as b:
+            a.say("SUB foo 1")
+            self.assertEqual(a.ping(), [])
+            for thread in threads:
+                thread.start()
+            trips = 0
+            while trips < 100 or any(thread.is_alive() for thread in threads):
+                b.say(f"PUB foo {len(str(trips))}\r\n{trips}")
+                if (line := a.line()) == "PING":
+                    a.say("PONG")
+                    line = a.line()
+                self.assertEqual((line, a.line()), (f"MSG foo 1 {len(str(trips))}", str(trips)))
+                trips += 1
+                time.sleep(0.001)  # it isn't these that shall keep the server busy
+        self.assertEqual(len(answers), 1000)
+        self.assertLessEqual(set(answers), {(refused, None), (busy, None)})
+        self.assertIn((refused, None), answers)
+        if (busy, None) in answers:
+            self.assertIsNotNone(server.wait_for_log("too many passwords wait to be checked"))
+        with Client(server.port, user="slow", **{"pass": "right"}):
+            pass
+
 
 if __name__ == "__main__":
     SERVER, default_peers = sys.argv.pop(1), sys.argv.pop(1)
