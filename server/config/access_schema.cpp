@@ -230,10 +230,10 @@ const block<user_options>& user_rows() {
 
 void read_user(const value& found, std::vector<user_options>& into, reading& to) {
   user_options out;
-  const auto before = to.problems().size();
+  const auto before = to.count();
   read_block(found, out, user_rows(), to);
   const bool has_password = !out.name.empty() || !out.password.empty();
-  if (found.what == kind::map && to.problems().size() == before) {
+  if (found.what == kind::map && to.count() == before) {
     if (!out.nkey.empty() && has_password) {
       to.error(found.at, "found a user with nkey and user or password, expected one of both");
     } else if (out.nkey.empty() && out.name.empty()) {

@@ -1,12 +1,17 @@
 #include "load.hpp"
 
+#include "conversions.hpp"
+#include "parsing.hpp"
 #include "schema.hpp"
+#include "writable.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <iterator>
 #include <list>
+#include <system_error>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -14,15 +19,18 @@
 namespace nuncio::server::config {
 namespace {
 
-// An option that isn't in the file was given on the command line, which has no lines.
-place place_of(const reading& from, std::string_view option) {
-  const auto found = from.seen.find(option);
-  return found == from.seen.end() ? place{0, 0, 0} : found->second;
+// Of the first of these options that is there. One that isn't in the file was given on the command
+// line, which has no lines.
+place place_of(const reading& from, std::initializer_list<std::string_view> options) {
+  for (const auto option : options) {
+    if (const auto found = from.seen.find(option); found != from.seen.end()) return found->second;
+  }
+  return {0, 0, 0};
 }
 
 void check_access(const access_options& access, reading& to) {
   const bool has_user = !access.user.empty() || !access.password.empty();
-  const auto at = place_of(to, "authorization");
+  const auto at = place_of(to, {"authorization"});
   if (has_user && !access.token.empty()) {
     to.error(at, "found user and token, expected one of both");
   }
@@ -42,7 +50,7 @@ void check_access(const access_options& access, reading& to) {
   }
   if (!access.no_auth_user.empty() && !names.contains(access.no_auth_user)) {
     to.error(
-        place_of(to, "no_auth_user"),
+        place_of(to, {"no_auth_user"}),
         fmt::format("no_auth_user: found \"{}\", expected one of the users", access.no_auth_user));
   }
 }
@@ -50,7 +58,7 @@ void check_access(const access_options& access, reading& to) {
 void check_tls(const tls_options& tls, std::string_view block, reading& to) {
   for (const auto& each : check(tls)) {
     const auto named = to.files.find(each.file);
-    const auto at = named == to.files.end() ? place_of(to, block) : named->second;
+    const auto at = named == to.files.end() ? place_of(to, {block}) : named->second;
     const auto text = fmt::format("{}tls: {}", block == "tls" ? "" : "websocket: ", each.text);
     if (each.is_warning) {
       to.warn(at, text);
@@ -63,38 +71,95 @@ void check_tls(const tls_options& tls, std::string_view block, reading& to) {
 void check_websocket(const options& node, reading& to) {
   const auto& own = node.websocket;
   if (own.port == 0) return;
-  const auto at = place_of(to, "websocket");
   if (own.tls) {
-    check_tls(*own.tls, "websocket", to);
+    check_tls(*own.tls, "websocket.tls", to);
   } else if (!own.no_tls) {
-    to.error(at, "websocket: found neither tls nor no_tls, expected one of both");
+    to.error(place_of(to, {"websocket"}),
+             "websocket: found neither tls nor no_tls, expected one of both");
   }
   const auto& users = node.access.users;
   if (!users.empty() && (!own.user.empty() || !own.token.empty())) {
-    to.error(at, fmt::format("websocket: found {} of its own beside users, expected one of both",
-                             own.user.empty() ? "a token" : "a user"));
+    to.error(place_of(to, {"websocket.authorization"}),
+             fmt::format("websocket: found {} of its own beside users, expected one of both",
+                         own.user.empty() ? "a token" : "a user"));
   }
   if (!own.no_auth_user.empty() && !has_user(users, own.no_auth_user)) {
-    to.error(at, fmt::format("websocket: found no_auth_user \"{}\", expected one of the users",
-                             own.no_auth_user));
+    to.error(place_of(to, {"websocket.no_auth_user"}),
+             fmt::format("websocket: found no_auth_user \"{}\", expected one of the users",
+                         own.no_auth_user));
   }
+}
+
+// A doubt only, as nats-server starts with some of it, and what isn't there may be by then.
+void check_paths(const settings& all, reading& to) {
+  const auto say = [&to](std::string_view option, const std::string& path, auto check) {
+    const std::error_code why = path.empty() ? std::error_code() : check(path);
+    if (!why) return;
+    to.warn(place_of(to, {option}), fmt::format("{}: found {}, where nothing can be written ({})",
+                                                option, quoted(path), why.message()));
+  };
+  say("log_file", all.log.file, why_not_opened);
+  say("pid_file", all.pid_file, why_not_put);
+  say("ports_file_dir", all.ports_file_dir, why_no_files_in);
+}
+
+bool is_any(std::string_view host) noexcept {
+  return host.empty() || host == "0.0.0.0" || host == "::" || host == "[::]";
+}
+
+void check_ports(const options& node, reading& to) {
+  const auto& other = node.websocket;
+  const int port = node.port == 0 ? options().port : node.port;
+  const bool meet = node.host == other.host || is_any(node.host) || is_any(other.host);
+  if (other.port != port || port < 0 || !meet) return;
+  to.warn(
+      place_of(to, {"websocket.port", "websocket.listen", "websocket"}),
+      fmt::format("websocket: found port {}, where clients without it are listened for already, "
+                  "expected another one",
+                  port));
 }
 
 void check_all(const settings& all, reading& to) {
   const auto& node = all.node;
   if (node.max_payload > node.max_pending) {
-    to.error(place_of(to, to.seen.contains("max_payload") ? "max_payload" : "max_pending"),
+    to.error(place_of(to, {"max_payload", "max_pending"}),
              fmt::format("found max_payload {}, expected no more than max_pending, which is {}",
                          node.max_payload, node.max_pending));
   }
   if (node.lame_duck_grace_period >= node.lame_duck_duration) {
-    to.error(place_of(to, to.seen.contains("lame_duck_grace_period") ? "lame_duck_grace_period"
-                                                                     : "lame_duck_duration"),
+    to.error(place_of(to, {"lame_duck_grace_period", "lame_duck_duration"}),
              "found lame_duck_grace_period that is not below lame_duck_duration");
   }
   check_access(node.access, to);
   if (node.tls) check_tls(*node.tls, "tls", to);
   check_websocket(node, to);
+  check_ports(node, to);
+  check_paths(all, to);
+}
+
+void sort_by_place(std::vector<problem>& all) {
+  // A list, whose sort keeps the order of what stands in the same place.
+  std::list<problem> sorted(std::make_move_iterator(all.begin()),
+                            std::make_move_iterator(all.end()));
+  sorted.sort([](const problem& a, const problem& b) {
+    return std::tie(a.at.file, a.at.line, a.at.column) <
+           std::tie(b.at.file, b.at.line, b.at.column);
+  });
+  all.assign(std::make_move_iterator(sorted.begin()), std::make_move_iterator(sorted.end()));
+}
+
+// Leaves of all, or of the warnings, no more than are worth reading, and says how many there were.
+// `total` counts those, too, that were not even kept.
+void shorten(std::vector<problem>& all, bool warnings, std::size_t total, bool is_least) {
+  if (total <= most_shown) return;
+  std::size_t shown = 0;
+  std::erase_if(all, [&](const problem& each) {
+    return each.is_warning == warnings && ++shown > most_shown;
+  });
+  all.push_back({.at = {.line = 0, .column = 0},
+                 .text = fmt::format("found {}{} more {}", is_least ? "at least " : "",
+                                     total - most_shown, warnings ? "warnings" : "errors"),
+                 .is_warning = warnings});
 }
 
 }  // namespace
@@ -116,16 +181,15 @@ loaded interpret(document read, const std::function<void(settings&)>& override) 
   out.files = std::move(read.files);
   out.digest = std::move(read.digest);
   out.problems = std::move(read.problems);
+  // Those of the grammar are errors, but that there is nothing at all.
+  const auto grammar = static_cast<std::size_t>(std::count_if(
+      out.problems.begin(), out.problems.end(), [](const auto& each) { return !each.is_warning; }));
+  const auto warnings = to.warnings() + out.problems.size() - grammar;
   std::move(to.problems().begin(), to.problems().end(), std::back_inserter(out.problems));
-  // A list, whose sort keeps the order of what stands in the same place.
-  std::list<problem> sorted(std::make_move_iterator(out.problems.begin()),
-                            std::make_move_iterator(out.problems.end()));
-  sorted.sort([](const problem& a, const problem& b) {
-    return std::tie(a.at.file, a.at.line, a.at.column) <
-           std::tie(b.at.file, b.at.line, b.at.column);
-  });
-  out.problems.assign(std::make_move_iterator(sorted.begin()),
-                      std::make_move_iterator(sorted.end()));
+  sort_by_place(out.problems);
+  // Where the parser gives up, nobody has counted the rest.
+  shorten(out.problems, false, to.errors() + grammar, grammar == most_problems);
+  shorten(out.problems, true, warnings, false);
   return out;
 }
 

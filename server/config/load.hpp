@@ -13,8 +13,10 @@ namespace nuncio::server::config {
 struct loaded {
   settings options;
   std::vector<std::string> files;  ///< that problems refer to
-  std::vector<problem> problems;   ///< ordered by place
-  std::string digest;              ///< of the file; empty if its grammar is wrong
+  /// Ordered by place; the first hundred errors and warnings each, and behind them how many more
+  /// there are.
+  std::vector<problem> problems;
+  std::string digest;  ///< of the file; empty if its grammar is wrong
 
   [[nodiscard]] bool has_errors() const noexcept;
 };

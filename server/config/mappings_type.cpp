@@ -75,11 +75,11 @@ const block<destination>& destination_rows() {
 
 void read_destination(const value& found, std::vector<destination>& into, reading& to) {
   if (found.what != kind::map) return to.expected(found, a_destination);
-  const auto before = to.problems().size();
+  const auto before = to.count();
   destination got;
   got.at = found.at;
   read_block(found, got, destination_rows(), to);
-  if (to.problems().size() == before) {
+  if (to.count() == before) {
     if (!got.has_subject) {
       to.error(found.at, "found a map without destination, expected " + std::string(a_destination));
     } else if (!got.has_weight) {
@@ -87,7 +87,7 @@ void read_destination(const value& found, std::vector<destination>& into, readin
     }
   }
   // What is wrong has been said; the others are looked at without it.
-  if (to.problems().size() == before) into.push_back(std::move(got));
+  if (to.count() == before) into.push_back(std::move(got));
 }
 
 void check_together(const std::string& source, const std::vector<destination>& all, reading& to) {

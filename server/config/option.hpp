@@ -142,10 +142,14 @@ void read_block(const value& found, Block& into, const block<Block>& rows, readi
   for (const member& each : found.members) {
     const auto* const known = find_option(rows, each.key);
     if (known != nullptr) {
-      if (outer.empty()) to.seen.insert_or_assign(known->names.front(), each.at);
+      const auto outer_length = to.block.size();
+      if (outer_length > 0) to.block += '.';
+      to.block += known->names.front();
+      to.seen.insert_or_assign(to.block, each.at);
       to.key = each.key;
       known->read(each.is, into, to);
       to.key = outer;
+      to.block.resize(outer_length);
     } else if (!each.is_variable) {
       std::vector<std::string_view> names;
       for (const auto& one : rows) names.insert(names.end(), one.names.begin(), one.names.end());

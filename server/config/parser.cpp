@@ -28,7 +28,9 @@ document parse_file(const std::string& path, const surroundings& world) {
   document out;
   out.root.what = kind::map;
   out.files = {path};
-  out.problems.push_back({.text = "found no readable file " + in_quotes(path) + " (" +
+  // In no line of it.
+  out.problems.push_back({.at = {.line = 0, .column = 0},
+                          .text = "found no readable file " + in_quotes(path) + " (" +
                                   file.failure + "), expected a configuration"});
   return out;
 }

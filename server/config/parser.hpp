@@ -2,6 +2,7 @@
 
 #include "value.hpp"
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -12,7 +13,7 @@ namespace nuncio::server::config {
 
 /// Something wrong, or doubtful, in a file.
 struct problem {
-  place at;
+  place at;          ///< line 0: in no line of a file
   std::string text;  ///< what was found, what was expected; one line without its end
   bool is_warning = false;
 };
@@ -42,9 +43,14 @@ struct surroundings {
 };
 
 /// The file system and the environment of this process.
-[[nodiscard]] surroundings real_surroundings();
+///
+/// Directories are refused, and a pipe that stays silent for `patience`, or that ends without a
+/// word, as one does that was read before.
+[[nodiscard]] surroundings real_surroundings(
+    std::chrono::milliseconds patience = std::chrono::seconds(10));
 
-/// Reads a configuration: comments, maps, lists, includes, variables, units, block strings.
+/// Reads a configuration: comments, maps, lists, includes, variables, units, block strings. A mark
+/// of UTF-8 at the beginning of a file is passed over.
 ///
 /// Errors:  in document::problems, all of them up to a thousand, each as `found …, expected …`:
 ///          after one the parser goes on at the next line. What is read then is still good enough

@@ -15,6 +15,8 @@ constexpr std::size_t deepest_nesting = 64;
 constexpr std::size_t deepest_include = 32;
 constexpr std::size_t most_includes = 1000;
 constexpr std::size_t most_problems = 1000;
+/// Of errors and of warnings each, that a user is shown.
+constexpr std::size_t most_shown = 100;
 /// In bytes, of all values that stand for variables.
 constexpr std::size_t most_copied = 64UL * 1024 * 1024;
 

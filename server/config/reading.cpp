@@ -1,6 +1,7 @@
 #include "reading.hpp"
 
 #include "conversions.hpp"
+#include "parsing.hpp"
 
 namespace nuncio::server::config {
 
@@ -22,6 +23,7 @@ std::string shown(const value& found) {
 }
 
 void reading::add(const place& at, std::string text, bool is_warning) {
+  if (++(is_warning ? warnings_ : errors_) > most_problems) return;
   if (!key.empty()) text = std::string(key) + ": " + text;
   problems_.push_back({at, std::move(text), is_warning});
 }

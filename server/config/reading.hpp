@@ -2,6 +2,7 @@
 
 #include "parser.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <string>
@@ -23,19 +24,30 @@ class reading {
   void expected(const value& found, std::string_view what);
   void not_supported(const place& at, std::string_view what);
 
-  /// Where the options of the top level were given, by their first names.
-  std::map<std::string_view, place> seen;
+  /// Where options were given, by their first names: `websocket`, and `websocket.tls` in it.
+  std::map<std::string, place, std::less<>> seen;
+  /// The name of the block that is being read, for `seen`.
+  std::string block;
   /// Where each file of `tls` was named.
   std::map<std::string, place, std::less<>> files;
   /// Where each of access_options::users was given.
   std::vector<place> users;
 
+  /// The first thousand errors and warnings each.
   [[nodiscard]] std::vector<problem>& problems() noexcept { return problems_; }
+  /// Of all that were found.
+  ///@{
+  [[nodiscard]] std::size_t errors() const noexcept { return errors_; }
+  [[nodiscard]] std::size_t warnings() const noexcept { return warnings_; }
+  [[nodiscard]] std::size_t count() const noexcept { return errors_ + warnings_; }
+  ///@}
 
  private:
   void add(const place& at, std::string text, bool is_warning);
 
   std::vector<problem> problems_;
+  std::size_t errors_ = 0;
+  std::size_t warnings_ = 0;
 };
 
 /// As messages show it: `"text"`, `12`, `a map`.

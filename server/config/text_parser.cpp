@@ -6,6 +6,13 @@
 namespace nuncio::server::config {
 namespace {
 
+/// Editors of Windows begin a file with a mark of its encoding, which belongs to no key.
+std::string_view without_mark(std::string_view text) {
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  if (text.starts_with(mark)) text.remove_prefix(mark.size());
+  return text;
+}
+
 bool is_same(place a, place b) noexcept {
   return a.file == b.file && a.line == b.line && a.column == b.column;
 }
@@ -26,7 +33,7 @@ text_parser::text_parser(parsing& shared,
                          std::vector<problem>& problems,
                          std::optional<place> fixed_place)
     : shared_(shared),
-      in_(text),
+      in_(fixed_place ? text : without_mark(text)),
       folder_(std::filesystem::path(path).parent_path()),
       depth_(depth),
       problems_(problems),

@@ -118,6 +118,11 @@ bool has_plain_passwords(const nuncio::server::access_options& access) {
   });
 }
 
+bool is_stderr(const config::log_settings& log) noexcept {
+  return log.file.empty() && log.remote_syslog.empty() && !log.syslog;
+}
+
+// Who is there, with what configuration, and what is doubtful in that.
 void greet(daemon_room::log& log, const server& node, const config::loaded& from) {
   log.write(log_level::info, "Starting nuncio-server");
   log.write(log_level::info, std::string("  Version:  ") + nuncio::server::compatible_version +
@@ -131,6 +136,9 @@ void greet(daemon_room::log& log, const server& node, const config::loaded& from
   if (!from.files.empty()) {
     log.write(log_level::info,
               "Using configuration file: " + from.files.front() + " (" + from.digest + ")");
+  }
+  for (const auto& each : from.problems) {
+    log.write(log_level::warn, config::to_string(each, from.files));
   }
 }
 
@@ -168,7 +176,13 @@ int run(const daemon_room::flags& line, config::loaded from, const char* program
         log.write(log_level::warn, "Websocket not configured with TLS. DO NOT USE IN PRODUCTION!");
       }
     }
-    daemon_room::ports_file ports(options.ports_file_dir, program, listened);
+    daemon_room::ports_file ports(program, listened);
+    try {
+      ports.move_to(options.ports_file_dir);
+    } catch (const std::exception& failure) {
+      // Clients can do without it.
+      log.write(log_level::error, std::string("Error writing ports file: ") + failure.what());
+    }
     log.write(log_level::info, "Listening for client connections on " +
                                    shown_address(options.node.host, node.port()));
     if (options.node.tls) log.write(log_level::info, "TLS required for client connections");
@@ -208,7 +222,10 @@ int main(int argc, char** argv) {
       return daemon_room::check_reload(line.config_file, line.compared_file);
     }
     auto from = daemon_room::load(line);
-    if (!daemon_room::report(from, line.check_only)) return 1;
+    // Where the log is stderr, it says what is doubtful: once is enough.
+    const bool is_said_by_log =
+        !line.check_only && !from.has_errors() && is_stderr(from.options.log);
+    if (!is_said_by_log && !daemon_room::report(from, line.check_only)) return 1;
     if (line.check_only) {
       std::fprintf(stderr, "nuncio-server: configuration file %s is valid (%s)\n",
                    line.config_file.c_str(), from.digest.c_str());

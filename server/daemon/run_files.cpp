@@ -63,14 +63,11 @@ void write_pid_file(const std::string& path) {
   if (!path.empty()) write_file(path, std::to_string(::getpid()), 0600);
 }
 
-ports_file::ports_file(const std::string& directory,
-                       const std::string& program,
-                       const std::vector<listened>& ports)
+ports_file::ports_file(const std::string& program, const std::vector<listened>& ports)
     : name_(std::filesystem::path(program).filename().string() + "_" + std::to_string(::getpid()) +
             ".ports") {
   for (const auto& each : ports) text_ += (text_.empty() ? "{" : ",") + to_json(each);
   text_ += '}';
-  move_to(directory);
 }
 
 void ports_file::move_to(const std::string& directory) {

@@ -24,15 +24,14 @@ struct listened {
 /// the destructor.
 class ports_file {
  public:
-  /// Errors: std::system_error naming the file. An empty directory means no file.
-  ports_file(const std::string& directory,
-             const std::string& program,
-             const std::vector<listened>& ports);
+  /// Nothing is written yet.
+  ports_file(const std::string& program, const std::vector<listened>& ports);
   ports_file(const ports_file&) = delete;
   ports_file& operator=(const ports_file&) = delete;
   ~ports_file();
 
-  /// To another directory, or to none. Errors: as the constructor's; all stays as it was.
+  /// To another directory, or to none if the name is empty.
+  /// Errors: std::system_error naming the file; all stays as it was.
   void move_to(const std::string& directory);
 
  private:

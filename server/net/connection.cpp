@@ -14,6 +14,8 @@ std::string_view to_string(close_reason reason) noexcept {
       return "Protocol Violation";
     case close_reason::max_payload:
       return "Maximum Message Payload Exceeded";
+    case close_reason::max_control_line:
+      return "Maximum Control Line Exceeded";
     case close_reason::authorization:
       return "Authentication Failure";
     case close_reason::limits:
@@ -82,6 +84,9 @@ protocol::flow connection::fail(protocol::errc code) {
       break;
     case errc::max_payload:
       end(close_reason::max_payload);
+      break;
+    case errc::control_line_exceeded:
+      end(close_reason::max_control_line);
       break;
     default:
       end(close_reason::protocol_error);

@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -50,13 +51,17 @@ void add_of_file(problems_list& to,
 }
 
 bio open_file(std::string_view option, const std::string& file, problems_list& problems) {
-  errno = 0;
-  bio out(BIO_new_file(file.c_str(), "r"));
-  if (out == nullptr) {
-    const auto error = errno;
+  const auto refuse = [&](int error) {
     ERR_clear_error();
     add_of_file(problems, option, file, std::generic_category().message(error));
-  }
+    return nullptr;
+  };
+  // Which OpenSSL would open, and then find no certificate in it.
+  struct stat about{};
+  if (::stat(file.c_str(), &about) == 0 && S_ISDIR(about.st_mode)) return refuse(EISDIR);
+  errno = 0;
+  bio out(BIO_new_file(file.c_str(), "r"));
+  if (out == nullptr) return refuse(errno);
   return out;
 }
 

@@ -25,6 +25,7 @@ std::uint16_t close_code(close_reason why) noexcept {
       return 1002;
     case close_reason::max_payload:
       return 1009;
+    case close_reason::max_control_line:
     case close_reason::authorization:
     case close_reason::limits:
     case close_reason::slow_pending:

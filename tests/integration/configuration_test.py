@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support" / "python"))
@@ -134,6 +135,93 @@ class ConfigurationTest(unittest.TestCase):
         self.assertIn("which is taken as 30s", said)
         server = self.start("ping_interval: 30\n")
         self.assertIn("which is taken as 30s", server.log)
+
+    def test_a_warning_is_in_the_log_wherever_that_is(self):
+        server = self.start("ping_interval: 30\n")
+        self.assertRegex(server.wait_for_log("which is taken as 30s"), r"\[WRN\] .*server.conf:1:16: ping_interval: ")
+        self.assertEqual(server.log.count("which is taken as 30s"), 1)
+        file = self.folder / "log"
+        self.file.write_text(f"port: -1\nping_interval: 30\nlog_file: '{file}'\n")
+        process = subprocess.Popen([SERVER, "-c", str(self.file), "-a", "127.0.0.1"], stdin=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE)
+        try:
+            # Where somebody starts it by hand, too.
+            self.assertIn(b"nuncio-server: warning: ", process.stderr.readline())
+            end = time.monotonic() + TIMEOUT
+            while not (file.exists() and "Server is ready" in file.read_text()) and time.monotonic() < end:
+                time.sleep(0.01)
+            self.assertRegex(file.read_text(), r"\[WRN\] .*server.conf:2:16: ping_interval: ")
+        finally:
+            process.terminate()
+            process.wait(TIMEOUT)
+            process.stderr.close()
+
+    def test_what_a_start_would_not_bear_fails_a_check(self):
+        folder = self.folder / "none"
+        status, said, _ = self.check(f"log_file: '{folder}/log'\npid_file: '{folder}/pid'\nports_file_dir: '{folder}'\n"
+                                     "port: 4999\nwebsocket {\n  port: 4999, no_tls: true\n}\n")
+        self.assertEqual(status, 1)
+        lines = said.splitlines()
+        self.assertEqual(len(lines), 4, said)
+        for line, where in zip(lines, ("1:1: log_file", "2:1: pid_file", "3:1: ports_file_dir", "6:3: websocket")):
+            self.assertTrue(line.startswith(f"nuncio-server: warning: {self.file}:{where}: "), line)
+        status, said, _ = self.check(f"log_file: '{self.folder}/log'\npid_file: '{self.folder}/pid'\nports_file_dir: '{self.folder}'\n"
+                                     "port: -1\nwebsocket { port: -1, no_tls: true }\n")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(os.listdir(self.folder), ["server.conf"])
+
+    def test_the_list_of_what_is_wrong_has_an_end(self):
+        status, said, _ = self.check("".join(f"foo{i}: 1\n" for i in range(20_000)))
+        self.assertEqual(status, 1)
+        lines = said.splitlines()
+        self.assertEqual(len(lines), 101)
+        self.assertIn(f"{self.file}:100:1: ", lines[99])
+        self.assertEqual(lines[100], "nuncio-server: found 19900 more errors")
+
+    def test_a_byte_order_mark_is_passed_over(self):
+        status, said, _ = self.check("\ufeffport: -1\n")
+        self.assertEqual(status, 0, said)
+
+    def test_a_folder_is_called_one(self):
+        folder = self.folder / "folder"
+        folder.mkdir()
+        for text in (f"tls {{ cert_file: '{folder}', key_file: '{folder}' }}", "include folder"):
+            status, said, _ = self.check(text)
+            self.assertEqual(status, 1)
+            for line in said.splitlines():
+                self.assertIn(f'"{folder}"', line)
+                self.assertIn("Is a directory", line)
+        status, said, _ = self.run_server("-c", str(folder))
+        self.assertEqual(status, 1)
+        self.assertEqual(said, f'nuncio-server: found no readable file "{folder}" (Is a directory), expected a configuration\n')
+
+    def test_a_pipe_that_is_empty_is_no_configuration(self):
+        os.mkfifo(self.file)
+
+        def hand_over(text):
+            thread = threading.Thread(target=self.file.write_text, args=(text,), daemon=True)
+            thread.start()
+            self.addCleanup(thread.join, TIMEOUT)
+
+        # Not what a shell makes of -c <(...), but like it: the second time there is nothing left.
+        hand_over("authorization { user: a, password: p }\n")
+        with ServerProcess(SERVER, ["-c", str(self.file)]) as server:
+            hand_over("")
+            server.signal("HUP")
+            self.assertIn("a pipe with nothing in it", server.wait_for_log(REFUSED))
+            with Client(server.port, user="a", **{"pass": "p"}):
+                pass
+            with Client(server.port, heard=False) as c:
+                self.assertEqual(c.line(), "-ERR 'Authorization Violation'")
+
+    def test_a_user_without_a_password_has_an_empty_one(self):
+        text = "authorization { users: [ {user: a} ] }\n"
+        self.assertEqual(self.check(text)[0], 0)
+        for path in [SERVER, REFERENCE] if REFERENCE else [SERVER]:
+            with self.subTest(path), ServerProcess(path, config=text) as server:
+                for password, answer in (({}, "PONG"), ({"pass": ""}, "PONG"), ({"pass": "x"}, "-ERR 'Authorization Violation'")):
+                    with Client(server.port, heard=False, user="a", **password) as c:
+                        self.assertEqual(c.line(), answer)
 
     def test_a_file_that_is_missing_or_includes_itself_is_named(self):
         status, said, _ = self.run_server("-c", str(self.folder / "none.conf"))
@@ -412,6 +500,43 @@ class ConfigurationTest(unittest.TestCase):
                 waiting.socket.recv(1)
             waiting.socket.settimeout(TIMEOUT)
             self.assertEqual(waiting.line(), "-ERR 'Authorization Violation'")
+
+    def test_a_thousand_wrong_passwords_are_refused_while_others_hear_each_other(self):
+        right = "$2b$07$nuncioNUNCIOnuncioNUN.hJ.8Hi6.PJWu4zdmxKxanZYEXwu8Ay6"
+        users = f'{{user: slow, password: "{right}"}}, {{user: a, password: p}}'
+        server = self.start(f"authorization {{ timeout: 60, users: [ {users} ] }}", "--shards", "1")
+        # The second for those who come when 64 passwords wait to be checked.
+        refused, busy = "-ERR 'Authorization Violation'", "-ERR 'maximum connections exceeded'"
+        answers = []
+
+        def guess(count):
+            guesses = [Client(server.port, heard=False, user="slow", **{"pass": f"wrong {i}"}) for i in range(count)]
+            for each in guesses:
+                with each:
+                    answers.append((each.line(), each.line()))
+
+        threads = [threading.Thread(target=guess, args=(125,)) for _ in range(8)]
+        with Client(server.port, user="a", **{"pass": "p"}) as a, Client(server.port, user="a", **{"pass": "p"}) as b:
+            a.say("SUB foo 1")
+            self.assertEqual(a.ping(), [])
+            for thread in threads:
+                thread.start()
+            trips = 0
+            while trips < 100 or any(thread.is_alive() for thread in threads):
+                b.say(f"PUB foo {len(str(trips))}\r\n{trips}")
+                if (line := a.line()) == "PING":
+                    a.say("PONG")
+                    line = a.line()
+                self.assertEqual((line, a.line()), (f"MSG foo 1 {len(str(trips))}", str(trips)))
+                trips += 1
+                time.sleep(0.001)  # it isn't these that shall keep the server busy
+        self.assertEqual(len(answers), 1000)
+        self.assertLessEqual(set(answers), {(refused, None), (busy, None)})
+        self.assertIn((refused, None), answers)
+        if (busy, None) in answers:
+            self.assertIsNotNone(server.wait_for_log("too many passwords wait to be checked"))
+        with Client(server.port, user="slow", **{"pass": "right"}):
+            pass
 
 
 if __name__ == "__main__":

@@ -159,13 +159,19 @@ class DaemonTest(unittest.TestCase):
 
     def test_files_that_can_not_be_written_are_named_with_status_1(self):
         missing = str(self.folder / "missing" / "file")
-        for flag, words in (("-l", "error opening log file"), ("-P", "could not write"), ("--ports_file_dir", "ports")):
+        for flag, words in (("-l", "error opening log file"), ("-P", "could not write")):
             with self.subTest(flag):
                 status, said = self.refused(flag, missing)
                 self.assertEqual(status, 1, said)
                 self.assertIn(words, said.lower())
                 self.assertIn(missing, said)
         self.assertEqual(os.listdir(self.folder), [])
+
+    def test_without_its_ports_file_a_server_starts(self):
+        missing = str(self.folder / "missing")
+        with ServerProcess(SERVER, ["--ports_file_dir", missing]) as server:
+            self.assertIn(missing, server.wait_for_log("[ERR] Error writing ports file"))
+            self.assertIsNotNone(server.wait_for_log("Server is ready"))
 
     def test_an_address_that_is_taken_or_unknown_is_fatal(self):
         with ServerProcess(SERVER) as server:

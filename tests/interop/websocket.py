@@ -234,7 +234,8 @@ def what_is_against_the_rules(options):
 
 
 def errors_come_with_a_close(options):
-    users = 'authorization { users: [ {user: u, password: p, permissions { publish: "a" } } ], timeout: 2 }\nmax_payload: 1000'
+    users = 'authorization { users: [ {user: u, password: p, permissions { publish: "a" } } ], timeout: 2 }\n'
+    users += "max_payload: 1000, max_control_line: 1000"
     ours = is_ours(options)
 
     def ends(one, text, code):
@@ -253,6 +254,11 @@ def errors_come_with_a_close(options):
         assert one.log_in(right) == ""
         one.send(b"PUB a 1001\r\n" + b"x" * 1001 + b"\r\n")
         ends(one, b"-ERR 'Maximum Payload Violation'\r\n", 1009)
+        for line in (b"PUB " + b"a" * 1001, b"SUB " + b"a" * 1001 + b" 1\r\n"):
+            one = Web(server)
+            assert one.log_in(right) == ""
+            one.send(line)
+            ends(one, b"-ERR 'maximum control line exceeded'\r\n", 1008)
         one = Web(server)
         assert one.log_in(right) == ""
         one.send(b"NONSENSE\r\n")
@@ -280,6 +286,25 @@ def the_stale_are_closed(options):
             while b"-ERR" not in other.recv(1000):
                 pass
             raise AssertionError("closed")
+
+
+def the_slow_are_closed_without_a_word(options):
+    """A close frame would wait behind all that they don't take."""
+    with WebServer(options, outside="max_pending: 1MB, max_payload: 64KB") as server:
+        slow, producer = ready(server), ready(server)
+        slow.send(b"SUB foo 1\r\nPING\r\n")
+        slow.until(b"PONG\r\n")
+        message = frame(b"PUB foo 32768\r\n" + b"x" * 32768 + b"\r\n")
+        # More than the sockets' buffers hold.
+        while "Slow Consumer" not in server.process.log:
+            producer.socket.sendall(message * 10)
+            producer.send(b"PING\r\n")
+            producer.until(b"PONG\r\n")
+        text, code = slow.rest()
+        assert code is None and b"-ERR" not in text, (text[-100:], code)
+        whole = text.count(b"MSG foo 1 32768\r\n" + b"x" * 32768 + b"\r\n")
+        assert 0 < whole == len(text) // 32787, (whole, len(text))
+        echoes(producer)
 
 
 def a_shutdown_says_so(options):
@@ -367,7 +392,7 @@ def many_bombs_at_once(options):
 TESTS = [upgrade, upgrades_that_are_refused, origins, upgrade_byte_by_byte, data_before_the_answer, requests_without_an_end,
          who_asks_for_nothing_is_closed, frames_cut_anywhere, text_binary_and_parts, browsers_get_small_frames,
          unmasked_by_agreement, pings_are_answered, close_is_echoed, what_is_against_the_rules, errors_come_with_a_close,
-         the_stale_are_closed, a_shutdown_says_so, compressed_both_ways, bombs, many_bombs_at_once]
+         the_stale_are_closed, the_slow_are_closed_without_a_word, a_shutdown_says_so, compressed_both_ways, bombs, many_bombs_at_once]
 
 
 if __name__ == "__main__":

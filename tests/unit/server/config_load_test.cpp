@@ -1,5 +1,6 @@
 #include "config/load.hpp"
 #include "config/reference.hpp"
+#include "temporary_file.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,6 +12,7 @@
 using namespace nuncio::server;
 using namespace nuncio::server::config;
 using namespace std::chrono_literals;
+using nuncio::test::temporary_file;
 
 namespace {
 
@@ -92,7 +94,7 @@ TEST_CASE("config: an option goes where its name says, by any of its names, in a
       {"logfile: f", [](auto& s) { return s.log.file == "f"; }},
       {"max_traced_msg_len: 10", [](auto& s) { return s.node.max_traced_size == 10; }},
       {"pidfile: f", [](auto& s) { return s.pid_file == "f"; }},
-      {"ports_file_dir: d", [](auto& s) { return s.ports_file_dir == "d"; }},
+      {"ports_file_dir: '.'", [](auto& s) { return s.ports_file_dir == "."; }},
       {"no_auth_user: a, authorization { users: [{user: a, password: b}] }",
        [](auto& s) { return s.node.access.no_auth_user == "a"; }},
       {"system_account: S", [](auto& s) { return s.node.access.system_account == "S"; }},
@@ -146,6 +148,32 @@ TEST_CASE("config: everything that is wrong is said at once, in the order of the
       "t.conf:6:1: found unknown key \"foo\", expected one that is known here");
 }
 
+TEST_CASE("config: of very many mistakes a hundred are said, and how many more there are") {
+  const auto lines = [](const std::string& before, const std::string& after, int count) {
+    std::string out;
+    for (int i = 0; i < count; ++i) out += before + std::to_string(i) + after + "\n";
+    return out;
+  };
+  const auto last_of = [](const loaded& from) { return to_string(from.problems.back(), {}); };
+  CHECK(read(lines("x", ": 1", 100)).problems.size() == 100);
+  auto out = read(lines("x", ": 1", 5'000));
+  REQUIRE(out.problems.size() == 101);
+  CHECK(out.problems.at(99).at.line == 100);
+  CHECK(last_of(out) == "found 4900 more errors");
+  // The parser gives up much earlier than the file ends.
+  out = read(lines("x: ", " 2", 5'000));
+  REQUIRE(out.problems.size() == 101);
+  CHECK(last_of(out).starts_with("found at least 9"));
+  // Warnings hide no error.
+  const auto users = "accounts {\n" + lines("a", ": { jetstream: false }", 500) + "}\n";
+  out = read(users + "port: x\n");
+  REQUIRE(out.problems.size() == 102);
+  CHECK(out.has_errors());
+  CHECK(out.problems.at(100).at.line == 503);
+  CHECK(last_of(out) == "found 400 more warnings");
+  CHECK_FALSE(read(users).has_errors());
+}
+
 TEST_CASE("config: an unknown key that is used as a variable is fine") {
   CHECK(good("P: 7000\nport: $P").node.port == 7000);
   CHECK(good("authorization { pw: secret, user: a, pass: $pw }").node.access.password == "secret");
@@ -176,6 +204,57 @@ TEST_CASE("config: options that contradict each other are named where they stand
   CHECK(wrong("accounts { A { users: [{user: a, password: b}] }\n B { users: [{user: a, "
               "password: b}] } }")
             .starts_with("t.conf:2:14: found user \"a\" a second time"));
+}
+
+TEST_CASE("config: two listeners on one port are doubtful") {
+  const auto pair = [](std::string_view first, std::string_view second) {
+    return wrong(std::string(first) + "\nws { no_tls: true, " + std::string(second) + " }");
+  };
+  CHECK(pair("port: 5000", "port: 5000") ==
+        "warning: t.conf:2:20: websocket: found port 5000, where clients without it are listened "
+        "for already, expected another one");
+  CHECK(pair("port: 0", "listen: \"127.0.0.1:4222\"").find("warning: t.conf:2:20: ") == 0);
+  CHECK(pair("listen: \"127.0.0.1:5000\"", "port: 5000") != "");
+  CHECK(pair("listen: \"127.0.0.1:5000\"", "listen: \"127.0.0.2:5000\"") == "");
+  CHECK(pair("port: 5000", "port: 5001") == "");
+  CHECK(pair("port: -1", "port: -1") == "");
+}
+
+TEST_CASE("config: files that can't be written are doubtful") {
+  const temporary_file file("");
+  CHECK(
+      wrong("log_file: '/none/log'\npid_file: '/none/pid'\nports_file_dir: '/none'") ==
+      "warning: t.conf:1:1: log_file: found \"/none/log\", where nothing can be written (No such "
+      "file or directory)\n"
+      "warning: t.conf:2:1: pid_file: found \"/none/pid\", where nothing can be written (No such "
+      "file or directory)\n"
+      "warning: t.conf:3:1: ports_file_dir: found \"/none\", where nothing can be written (No such "
+      "file or directory)");
+  for (const std::string_view option : {"log_file", "pid_file"}) {
+    CAPTURE(option);
+    const auto with = [&](const std::string& path) {
+      return wrong(std::string(option) + ": '" + path + "'");
+    };
+    CHECK(with("/").find("(Is a directory)") != std::string::npos);
+    CHECK(with(file.path() + "/x").find("(Not a directory)") != std::string::npos);
+    CHECK(with(file.path()) == "");
+    CHECK(with(file.path() + ".new") == "");
+  }
+  CHECK(wrong("log_file: '/dev/null'") == "");
+  CHECK(wrong("ports_file_dir: '" + file.path() + "'").find("(Not a directory)") !=
+        std::string::npos);
+}
+
+TEST_CASE("config: what is wrong with a whole block is said at its key") {
+  CHECK(wrong("port: -1, websocket { port: -1 }") ==
+        "t.conf:1:11: websocket: found neither tls nor no_tls, expected one of both");
+  CHECK(wrong("websocket {\n  port: -1, tls { timeout: 2 }\n}").find("t.conf:2:13: websocket: ") ==
+        0);
+  CHECK(wrong("ws {\n  port: -1, no_tls: true\n  no_auth_user: z\n}") ==
+        "t.conf:3:3: websocket: found no_auth_user \"z\", expected one of the users");
+  CHECK(wrong("authorization { users: [ {user: a, password: b} ] }\n"
+              "ws { port: -1, no_tls: true,\n  authentication { token: x } }") ==
+        "t.conf:3:3: websocket: found a token of its own beside users, expected one of both");
 }
 
 TEST_CASE("config: what flags say is checked together with the file") {

@@ -1,15 +1,24 @@
 #include "config/digest.hpp"
 #include "config/parser.hpp"
+#include "temporary_file.hpp"
 
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <chrono>
+#include <csignal>
+#include <fstream>
 #include <map>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 using namespace nuncio::server::config;
+using namespace std::chrono_literals;
+using nuncio::test::temporary_file;
 
 namespace {
 
@@ -435,7 +444,7 @@ TEST_CASE("config: a file that can't be read is a problem where it is named") {
   const fake_world world;
   const auto read = parse_file("none.conf", world.as_surroundings());
   CHECK(problems_of(read) ==
-        strings{"none.conf:1:1: found no readable file \"none.conf\" (it is not there), expected a "
+        strings{"none.conf:0:0: found no readable file \"none.conf\" (it is not there), expected a "
                 "configuration"});
   CHECK(read.digest.empty());
 }
@@ -574,6 +583,20 @@ TEST_CASE("config: messages stay on one line and show no control characters") {
   CHECK(long_word == "1:6: found \"" + repeated("é", 20) + "...\", expected a new line or \",\"");
 }
 
+TEST_CASE("config: a mark of UTF-8 at the beginning of a file says nothing") {
+  const std::string mark = "\xEF\xBB\xBF";
+  const fake_world world{.files = {{"other.conf", mark + "# comment\nb: 2"}}};
+  const auto read = world.parse(mark + "a: 1\ninclude other.conf");
+  CHECK(problems_of(read) == strings{});
+  CHECK(shown(read.root) == "{a: 1, b: 2}");
+  CHECK(read.root.find("a")->at.column == 1);
+  CHECK(read.digest == world.parse("a: 1\ninclude other.conf").digest);
+  // Anywhere else it is a letter.
+  CHECK(shown(parse("a: 1\n" + mark + "b: 2").root) ==
+        "{a: 1, \xEF\xBB\xBF"
+        "b: 2}");
+}
+
 TEST_CASE("config: places count lines and bytes from one") {
   const auto read = parse("é: 1\r\n  m { key: x\n\t'q': [ 2 ] }");
   const auto* m = read.root.find("m");
@@ -699,5 +722,34 @@ TEST_CASE("config: the file system and the environment are read as they are") {
   CHECK(world.read("/").failure == "Is a directory");
   CHECK(world.read("/nobody/has/this").failure == "No such file or directory");
   CHECK(world.read("/proc/self/cmdline").content.has_value());
-  CHECK(world.read("/dev/zero").failure == "File too large");
+  CHECK(world.read("/dev/zero").failure == "larger than 64 MiB");
+  CHECK(world.read("/dev/null").content == "");
+}
+
+TEST_CASE("config: a pipe is read to its end, but nobody waits for one that is silent") {
+  const temporary_file file("");
+  const auto path = file.path() + ".pipe";
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  CHECK(real_surroundings(10ms).read(path).failure == "nothing came from it for 1 s");
+
+  const auto world = real_surroundings();
+  std::thread writer([&] { std::ofstream(path) << std::string(200'000, 'x'); });
+  CHECK(world.read(path).content == std::string(200'000, 'x'));
+  writer.join();
+  std::thread mute([&] { std::ofstream{path}; });
+  CHECK(world.read(path).failure == "a pipe with nothing in it");
+  mute.join();
+  std::thread endless([&] {
+    sigset_t broken_pipe;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
+    std::ofstream out(path);
+    const std::string piece(1 << 20, 'x');
+    while (out << piece << std::flush) {
+    }
+  });
+  CHECK(world.read(path).failure == "larger than 64 MiB");
+  endless.join();
+  ::unlink(path.c_str());
 }

@@ -86,6 +86,11 @@ TEST_CASE("tls context: errors name the file and the reason") {
   CHECK(says(wrong(options), "ca_file \"" + rubbish.path() + "\": no certificates"));
   options.ca_file = "/gone.ca";
   CHECK(wrong(options) == "ca_file \"/gone.ca\": No such file or directory\n");
+  options.cert_file = options.key_file = options.ca_file = "/";
+  CHECK(wrong(options) ==
+        "ca_file \"/\": Is a directory\n"
+        "cert_file \"/\": Is a directory\n"
+        "key_file \"/\": Is a directory\n");
 }
 
 TEST_CASE("tls context: a certificate needs its key, and there must be one") {

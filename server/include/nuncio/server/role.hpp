@@ -20,7 +20,8 @@ struct subscription;
 enum class close_reason : std::uint8_t {
   client_closed,
   protocol_error,
-  max_payload,  ///< a message is too large
+  max_payload,       ///< a message is too large
+  max_control_line,  ///< a line of the protocol is
   authorization,
   limits,
   slow_pending,         ///< more than max_pending queued for it
