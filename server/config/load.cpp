@@ -96,7 +96,7 @@ void check_paths(const settings& all, reading& to) {
     const std::error_code why = path.empty() ? std::error_code() : check(path);
     if (!why) return;
     to.warn(place_of(to, {option}), fmt::format("{}: found {}, where nothing can be written ({})",
-                                                option, quoted(path), why.message()));
+                                                option, config::quoted(path), why.message()));
   };
   say("log_file", all.log.file, why_not_opened);
   say("pid_file", all.pid_file, why_not_put);
