@@ -112,11 +112,10 @@ void check_ports(const options& node, reading& to) {
   const int port = node.port == 0 ? options().port : node.port;
   const bool meet = node.host == other.host || is_any(node.host) || is_any(other.host);
   if (other.port != port || port < 0 || !meet) return;
-  to.warn(
-      place_of(to, {"websocket.port", "websocket.listen", "websocket"}),
-      fmt::format("websocket: found port {}, where clients without it are listened for already, "
-                  "expected another one",
-                  port));
+  to.warn(place_of(to, {"websocket.port", "websocket.listen", "websocket"}),
+          fmt::format("websocket: found port {}, which is that of clients by TCP as well, "
+                      "expected another one",
+                      port));
 }
 
 void check_all(const settings& all, reading& to) {

@@ -14,7 +14,7 @@ std::string shown(const value& found) {
     case kind::time:
       return found.text;
     case kind::text:
-      return quoted(found.text);
+      return config::quoted(found.text);
     case kind::list:
     case kind::map:
       return std::string(to_string(found.what));

@@ -2,6 +2,7 @@
 
 #include "conversions.hpp"
 #include "option.hpp"
+#include "parsing.hpp"
 
 #include <fmt/format.h>
 
@@ -11,7 +12,9 @@ namespace nuncio::server::config {
 
 void report_unknown(const member& found, const std::vector<std::string_view>& known, reading& to) {
   std::string text = "found unknown key " + quoted(found.key) + ", expected one that is known here";
-  if (const auto near = closest(to_lower(found.key), known); !near.empty()) {
+  // To look for a name takes its time: not where there are too many to be shown.
+  const bool is_kept = to.errors() < most_problems;
+  if (const auto near = is_kept ? closest(to_lower(found.key), known) : ""; !near.empty()) {
     text += "; did you mean " + std::string(near) + "?";
   }
   to.error(found.at, std::move(text));

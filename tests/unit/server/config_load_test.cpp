@@ -211,8 +211,8 @@ TEST_CASE("config: two listeners on one port are doubtful") {
     return wrong(std::string(first) + "\nws { no_tls: true, " + std::string(second) + " }");
   };
   CHECK(pair("port: 5000", "port: 5000") ==
-        "warning: t.conf:2:20: websocket: found port 5000, where clients without it are listened "
-        "for already, expected another one");
+        "warning: t.conf:2:20: websocket: found port 5000, which is that of clients by TCP as "
+        "well, expected another one");
   CHECK(pair("port: 0", "listen: \"127.0.0.1:4222\"").find("warning: t.conf:2:20: ") == 0);
   CHECK(pair("listen: \"127.0.0.1:5000\"", "port: 5000") != "");
   CHECK(pair("listen: \"127.0.0.1:5000\"", "listen: \"127.0.0.2:5000\"") == "");
