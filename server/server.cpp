@@ -78,12 +78,15 @@ tls_of_entrances tls_of(const options& opts, log_sink& log) {
   return {tls_of(opts.tls, "TLS: ", log), tls_of(opts.websocket.tls, "TLS of WebSocket: ", log)};
 }
 
-void check(const websocket_options& opts) {
+void check(const websocket_options& opts, const std::vector<user_options>& users) {
   if (opts.port == 0) return;
   if (opts.port > 0xffff) throw std::invalid_argument("port of WebSocket must be at most 65535");
   if (!opts.tls && !opts.no_tls) throw std::invalid_argument("WebSocket needs TLS, or no_tls");
   for (const auto& each : opts.allowed_origins) {
     if (!is_origin(each)) throw std::invalid_argument("\"" + each + "\" is no origin");
+  }
+  if (!opts.no_auth_user.empty() && !has_user(users, opts.no_auth_user)) {
+    throw std::invalid_argument("\"" + opts.no_auth_user + "\" of WebSocket is no user");
   }
   for (const auto& [name, value] : opts.headers) {
     if (!is_websocket_header(name, value)) {
@@ -108,13 +111,10 @@ void check(const options& opts) {
   if (opts.shards > epochs::max_members) {
     throw std::invalid_argument("shards must be at most " + std::to_string(epochs::max_members));
   }
-  const auto check_all = [](const std::vector<mapping_options>& mappings) {
-    const auto wrong = check_mappings(mappings);
-    if (!wrong.empty()) throw std::invalid_argument(wrong.front());
-  };
-  check(opts.websocket);
-  check_all(opts.access.mappings);
-  for (const auto& each : opts.access.accounts) check_all(each.mappings);
+  check(opts.websocket, opts.access.users);
+  std::string wrong;
+  for (const auto& each : check(opts.access)) wrong.append(wrong.empty() ? "" : " ").append(each);
+  if (!wrong.empty()) throw std::invalid_argument(wrong);
 }
 
 }  // namespace

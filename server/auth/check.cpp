@@ -117,9 +117,6 @@ names check_accounts(const access_options& options, sentences& out) {
 }
 
 void check_single(const access_options& options, sentences& out) {
-  if (options.user.empty() && !options.password.empty()) {
-    out.emplace_back("A password needs a user.");
-  }
   if (!options.user.empty() && !options.token.empty()) {
     out.emplace_back("There can be a single user or a token, not both.");
   }

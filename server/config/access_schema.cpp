@@ -443,7 +443,7 @@ void add_account(const std::string& name,
                  reading& to) {
   if (name == "$G") return to.error(at, "found \"$G\", which is the name of the default account");
   for (const auto& each : into.accounts) {
-    if (each.name == name) return to.error(at, "found account " + quoted(name) + " a second time");
+    if (each.name == name) return to.error(at, "found account " + quote(name) + " a second time");
   }
   got.options.name = name;
   into.accounts.push_back(std::move(got.options));

@@ -106,7 +106,7 @@ std::string to_text(std::chrono::nanoseconds time) {
   return fmt::format("{}ns", time.count());
 }
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   constexpr std::size_t longest = 100;
   std::string out = "\"";
   for (const char c : text.substr(0, longest)) {

@@ -27,7 +27,7 @@ namespace nuncio::server::config {
 [[nodiscard]] std::string to_lower(std::string_view text);
 
 /// Between quotes, with what can't be shown as `\xHH`, and cut where it is very long.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string quote(std::string_view text);
 
 /// The one of `known` that is closest to `name`; empty if none is close.
 [[nodiscard]] std::string_view closest(std::string_view name,

@@ -31,6 +31,10 @@ place place_of(const reading& from, std::initializer_list<std::string_view> opti
 void check_access(const access_options& access, reading& to) {
   const bool has_user = !access.user.empty() || !access.password.empty();
   const auto at = place_of(to, {"authorization"});
+  // nats-server starts with it, and lets everybody in.
+  if (access.user.empty() && !access.password.empty()) {
+    to.warn(at, "found a password without a user, which nobody is asked for");
+  }
   if (has_user && !access.token.empty()) {
     to.error(at, "found user and token, expected one of both");
   }
@@ -96,7 +100,7 @@ void check_paths(const settings& all, reading& to) {
     const std::error_code why = path.empty() ? std::error_code() : check(path);
     if (!why) return;
     to.warn(place_of(to, {option}), fmt::format("{}: found {}, where nothing can be written ({})",
-                                                option, config::quoted(path), why.message()));
+                                                option, quote(path), why.message()));
   };
   say("log_file", all.log.file, why_not_opened);
   say("pid_file", all.pid_file, why_not_put);

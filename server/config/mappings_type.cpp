@@ -99,7 +99,7 @@ void check_together(const std::string& source, const std::vector<destination>& a
       to.error(each.subject_at, error);
     } else if (!seen.insert(each.subject).second) {
       to.error(each.subject_at,
-               "found " + quoted(each.subject) + " a second time, expected each destination once");
+               "found " + quote(each.subject) + " a second time, expected each destination once");
     }
     int& sum = sums[each.cluster];
     const bool was_right = sum <= whole;
@@ -108,7 +108,7 @@ void check_together(const std::string& source, const std::vector<destination>& a
       to.error(
           each.at,
           fmt::format("found weights{} that add up to {} here, expected no more than 100",
-                      each.cluster.empty() ? "" : " for cluster " + quoted(each.cluster), sum));
+                      each.cluster.empty() ? "" : " for cluster " + quote(each.cluster), sum));
     }
   }
 }
@@ -143,7 +143,7 @@ void mappings_type::read(const value& found,
   const auto outer = to.key;
   for (const member& each : found.members) {
     if (!protocol::is_valid_subscription(each.key) || protocol::has_blank(each.key)) {
-      to.error(each.at, "found " + quoted(each.key) + ", expected a subject, such as \"orders.*\"");
+      to.error(each.at, "found " + quote(each.key) + ", expected a subject, such as \"orders.*\"");
       continue;
     }
     to.key = each.key;

@@ -14,7 +14,7 @@ std::string shown(const value& found) {
     case kind::time:
       return found.text;
     case kind::text:
-      return config::quoted(found.text);
+      return quote(found.text);
     case kind::list:
     case kind::map:
       return std::string(to_string(found.what));

@@ -11,7 +11,7 @@
 namespace nuncio::server::config {
 
 void report_unknown(const member& found, const std::vector<std::string_view>& known, reading& to) {
-  std::string text = "found unknown key " + quoted(found.key) + ", expected one that is known here";
+  std::string text = "found unknown key " + quote(found.key) + ", expected one that is known here";
   // To look for a name takes its time: not where there are too many to be shown.
   const bool is_kept = to.errors() < most_problems;
   if (const auto near = is_kept ? closest(to_lower(found.key), known) : ""; !near.empty()) {

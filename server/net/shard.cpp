@@ -437,18 +437,27 @@ void shard::reload(std::shared_ptr<const in_force> next, std::function<void()> d
     const auto before = std::exchange(rules_, std::move(next));
     for (auto& [cid, c] : connections_) {
       if (c->is_ending()) continue;
-      recount_by_address(*c);
-      c->role_->on_reload(*before);
+      follow_reload(*c, *before);
     }
     for (auto& [cid, c] : connections_) {
       if (c->is_ending()) continue;
       if (node_.excess.fetch_sub(1, std::memory_order_relaxed) <= 0) break;
-      c->fail(protocol::errc::max_connections);
+      if (c->opening_ != nullptr) {
+        c->end(close_reason::limits);  // it might be that TLS or HTTP is what it understands
+      } else {
+        c->fail(protocol::errc::max_connections);
+      }
     }
     // What entries remember of deny lists.
     node_.index.invalidate_all();
     done();
   });
+}
+
+void shard::follow_reload(connection& c, const in_force& before) {
+  recount_by_address(c);
+  // Before its opening is over, it isn't known as what it comes in: on_ready() decides by then.
+  if (c.opening_ == nullptr) c.role_->on_reload(before);
 }
 
 void shard::enter_lame_duck() {

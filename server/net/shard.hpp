@@ -275,6 +275,7 @@ class shard {
   void open_further(connection& c, connection_type by, bool has_greeted);
   [[nodiscard]] bool count_by_address(connection& c);
   void recount_by_address(connection& c);
+  void follow_reload(connection& c, const in_force& before);
   void refuse_address(connection& c, connection_type by, bool has_greeted);
   void next_handshake();
   void give_up(connection& c, close_reason reason);

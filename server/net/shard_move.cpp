@@ -132,8 +132,7 @@ void shard::take_over(connection& c,
   // It was under way while its old shard was still to be told of rules that are in force here.
   // Where this one is still to be told, it will be told with the others.
   if (rules_before != rules_ && rules_ == node_.rules() && !c.is_ending()) {
-    recount_by_address(c);
-    c.role_->on_reload(*rules_before);
+    follow_reload(c, *rules_before);
   }
   if (stopping_ || in_lame_duck_) c.end(close_reason::shutdown);
   if (!c.is_ending()) {

@@ -2,6 +2,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include <cassert>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -27,6 +28,7 @@ class tally {
   void leave(const std::string& who) {
     const std::scoped_lock held(lock_);
     const auto found = counts_.find(who);
+    assert(found != counts_.end());
     if (--found->second == 0) counts_.erase(found);
   }
   /// How many are counted that have anybody.

@@ -223,12 +223,17 @@ std::int64_t client_role::max_subscriptions() const noexcept {
   return std::min(of_account, of_server);
 }
 
+// What is remembered of them, as it is asked for with every message.
+void client_role::apply_options() {
+  tracing_ = opts().trace && connection_.home().of().log.enabled(log_level::trace);
+  apply_limits();
+}
+
 void client_role::on_reload(const in_force& before) {
   const auto& rules = connection_.home().rules();
-  tracing_ = rules.opts.trace && connection_.home().of().log.enabled(log_level::trace);
   if (!still_welcome(before)) return;
   recount_by_user();
-  apply_limits();
+  apply_options();
   const auto told = [](const in_force& of) {
     const auto& info = of.standard.info;
     return std::tie(info.max_payload, info.host, info.port);
@@ -260,6 +265,7 @@ bool client_role::still_welcome(const in_force& before) {
     // The old one is kept: others may be reading its rules.
     return true;
   }
+  if (now->name != who_->name) leave_tally();  // by the name that it is counted under
   apply_grants(std::move(now));
   apply_flags();
   drop_forbidden();

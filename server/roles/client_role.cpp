@@ -39,9 +39,8 @@ std::string quoted(std::string_view text) {
 
 client_role::client_role(connection& c)
     : connection_(c),
-      account_(&c.home().of().all_accounts.global()),
-      tracing_(opts().trace && c.home().of().log.enabled(log_level::trace)) {
-  apply_limits();
+      account_(&c.home().of().all_accounts.global()) {
+  apply_options();
   c.flags.store(receiver::no_headers, std::memory_order_relaxed);
 }
 
@@ -67,6 +66,7 @@ void client_role::on_open() {
 
 void client_role::on_ready() {
   last_input_ = connection_.home().now();
+  apply_options();
   if (access().auth_required()) return connection_.set_timer(way_in().login_timeout);
   if (admit(without_connect())) {
     connection_.set_timer(way_in().ping_interval);

@@ -86,6 +86,7 @@ class client_role final : public role {
   void recount_by_user();
   void leave_tally();
   void apply_limits();
+  void apply_options();
   void apply_flags();
   void apply_grants(std::shared_ptr<const principal> who);
   [[nodiscard]] std::int64_t max_subscriptions() const noexcept;
@@ -145,7 +146,7 @@ class client_role final : public role {
   bool first_ping_ = true;
   bool waiting_ = false;    // for a grace period
   bool suspended_ = false;  // input waits for it, too
-  bool tracing_;
+  bool tracing_ = false;
 };
 
 }  // namespace nuncio::server

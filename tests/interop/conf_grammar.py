@@ -34,6 +34,7 @@ DIFFERENCES = [
     ("a number right before a slash is an error; the reference takes the slash for a blank", "", "or quotes", r"\d/"),
     ("a block's `)` at the end of the file is not a part of its text", None, None, r"\n\)\Z"),
     ("a number right before a `]`, where the reference finds a later `]` for its list", ".?", ".?", r"\d\]"),
+    ("a byte order mark at the beginning belongs to no key", None, None, r"\A\ufeff"),
     ("digits are those of ASCII", "(expected integer|Expected digit)", "", r"[^\x00-\x7f]"),
 ]
 

@@ -94,9 +94,9 @@ TEST_CASE("conversions: integers may have a unit") {
 }
 
 TEST_CASE("conversions: text between quotes shows what can't be printed, and isn't endless") {
-  CHECK(quoted("a \"b\" \\") == R"("a \"b\" \\")");
-  CHECK(quoted(std::string("\n\0", 2)) == R"("\x0a\x00")");
-  CHECK(quoted(std::string(200, 'x')).size() < 120);
+  CHECK(quote("a \"b\" \\") == R"("a \"b\" \\")");
+  CHECK(quote(std::string("\n\0", 2)) == R"("\x0a\x00")");
+  CHECK(quote(std::string(200, 'x')).size() < 120);
 }
 
 TEST_CASE("conversions: the closest known name is found, or none") {
