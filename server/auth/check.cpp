@@ -19,24 +19,13 @@ std::string quoted(std::string_view text) {
   return '"' + std::string(text) + '"';
 }
 
-bool is_subject(std::string_view text) {
-  return protocol::is_valid_subscription(text) && !protocol::has_blank(text);
-}
-
-bool is_subject_and_queue(std::string_view text) {
-  const auto space = text.find(' ');
-  if (space == std::string_view::npos) return false;
-  const auto queue = text.substr(std::min(text.find_first_not_of(' ', space), text.size()));
-  return is_subject(text.substr(0, space)) && is_subject(queue);
-}
-
 void check_rules(const subject_rules& rules,
                  bool may_name_queue,
                  const std::string& whose,
                  sentences& out) {
   const auto check_list = [&](const std::vector<std::string>& list, std::string_view which) {
     for (const auto& entry : list) {
-      if (is_subject(entry) || (may_name_queue && is_subject_and_queue(entry))) continue;
+      if (is_permission(entry, may_name_queue)) continue;
       out.push_back(whose + (may_name_queue ? ": subscribe " : ": publish ") + std::string(which) +
                     ": " + quoted(entry) + " is not a valid subject" +
                     (may_name_queue ? ", nor one with a queue." : "."));
@@ -136,6 +125,15 @@ void check_no_auth_user(const access_options& options, sentences& out) {
 }
 
 }  // namespace
+
+bool is_permission(std::string_view entry, bool may_name_queue) noexcept {
+  const auto blank = entry.find(' ');
+  if (blank == std::string_view::npos) return protocol::is_valid_subscription(entry);
+  const auto queue = entry.substr(entry.find_last_of(' ') + 1);
+  return may_name_queue && protocol::is_valid_subscription(entry.substr(0, blank)) &&
+         entry.find_first_not_of(' ', blank) == entry.find_last_of(' ') + 1 &&
+         protocol::is_valid_subscription(queue);
+}
 
 bool has_user(const std::vector<user_options>& users, std::string_view id) noexcept {
   return std::any_of(users.begin(), users.end(),

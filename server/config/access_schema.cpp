@@ -26,20 +26,11 @@ enum class side : std::uint8_t { publish, subscribe };
 constexpr std::string_view a_subject = "a subject, such as \"orders.>\"";
 constexpr std::string_view a_subscription = "a subject, or \"subject queue\"";
 
-bool is_pattern(std::string_view text, side of) {
-  const auto blank = text.find(' ');
-  if (blank == std::string_view::npos) return protocol::is_valid_subscription(text);
-  const auto queue = text.substr(text.find_last_of(' ') + 1);
-  return of == side::subscribe && protocol::is_valid_subscription(text.substr(0, blank)) &&
-         text.find_first_not_of(' ', blank) == text.find_last_of(' ') + 1 &&
-         protocol::is_valid_subscription(queue);
-}
-
 // An empty list is as good as none.
 std::optional<std::vector<std::string>> read_patterns(const value& found, side of, reading& to) {
   std::vector<std::string> out;
   const auto take = [&](const value& one) {
-    if (one.what != kind::text || !is_pattern(one.text, of)) {
+    if (one.what != kind::text || !is_permission(one.text, of == side::subscribe)) {
       return to.expected(one, of == side::publish ? a_subject : a_subscription);
     }
     out.push_back(one.text);
@@ -343,11 +334,11 @@ void read_authorization(const value& found, access_options& into, reading& to) {
 const block<account_options>& limit_rows() {
   static const auto limit = [] { return number(std::numeric_limits<std::int64_t>::min()); };
   static const block<account_options> rows{
-      row("max_connections|max_conn", &account_options::max_connections, limit(), live,
+      row("max_connections|max_conn", &account_options::max_connections, limit(), new_connections,
           "Clients at a time; negative: no limit"),
       row("max_subscriptions|max_subs", &account_options::max_subscriptions, limit(), live,
           "Subscriptions of each of its clients; negative: no limit"),
-      row("max_payload|max_pay", &account_options::max_payload, limit(), new_connections,
+      row("max_payload|max_pay", &account_options::max_payload, limit(), live,
           "Size of a message in bytes; negative: as for the server"),
       custom_row<account_options>("max_leafnodes|max_leafs", "number", live,
                                   "Leaf nodes, which are not supported yet",
@@ -503,7 +494,11 @@ const block<access_options>& access_rows() {
     authorization.inside = [] { return describe(authorization_rows()); };
     authorization.same = [](const access_options& a, const access_options& b) {
       return a.user == b.user && a.password == b.password && a.token == b.token &&
-             a.timeout == b.timeout && same_users(a, b, false);
+             same_users(a, b, false);
+    };
+    authorization.compare_inside = [](const access_options& a, const access_options& b) {
+      return a.timeout == b.timeout ? std::vector<difference>()
+                                    : std::vector{difference{"timeout", new_connections, "", ""}};
     };
     auto accounts = custom_row<access_options>(
         "accounts", "map or list", live,

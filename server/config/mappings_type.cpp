@@ -105,10 +105,9 @@ void check_together(const std::string& source, const std::vector<destination>& a
     const bool was_right = sum <= whole;
     sum += each.weight;
     if (was_right && sum > whole) {
-      to.error(
-          each.at,
-          fmt::format("found weights{} that add up to {} here, expected no more than 100",
-                      each.cluster.empty() ? "" : " for cluster " + quote(each.cluster), sum));
+      to.error(each.at,
+               fmt::format("found weights{} that add up to {} here, expected no more than 100",
+                           each.cluster.empty() ? "" : " for cluster " + quote(each.cluster), sum));
     }
   }
 }

@@ -31,7 +31,7 @@ option<tls_options> names_row(std::string_view names,
                               const std::string& expected,
                               std::string_view help,
                               Known is_known) {
-  auto out = row(names, member, texts_type{type, expected}, live, help);
+  auto out = row(names, member, texts_type{type, expected}, new_connections, help);
   out.read = [member, expected, is_known](const value& found, tls_options& into, reading& to) {
     if (found.what != kind::list || found.items.empty()) {
       return to.expected(found, "a list, not empty, of " + expected);
@@ -87,8 +87,8 @@ void read_first(const value& found, tls_options& into, reading& to) {
 const block<tls_options::certificate>& certificate_rows() {
   using certificate = tls_options::certificate;
   static const block<certificate> rows{
-      row("cert_file", &certificate::cert_file, file_type(), live, "The certificate"),
-      row("key_file", &certificate::key_file, file_type(), live, "Its private key"),
+      row("cert_file", &certificate::cert_file, file_type(), new_connections, "The certificate"),
+      row("key_file", &certificate::key_file, file_type(), new_connections, "Its private key"),
   };
   return rows;
 }
@@ -117,11 +117,11 @@ option<tls_options> absent(std::string_view names, std::string_view help) {
 const block<tls_options>& tls_rows() {
   static const block<tls_options> rows = [] {
     auto certificates = custom_row<tls_options>(
-        "certs|certificates", "list of maps", live,
+        "certs|certificates", "list of maps", new_connections,
         "Several certificates instead: the first that fits what a client asks for",
         read_certificates);
     certificates.inside = [] { return describe(certificate_rows()); };
-    auto version = custom_row<tls_options>("min_version", "\"1.2\" or \"1.3\"", live,
+    auto version = custom_row<tls_options>("min_version", "\"1.2\" or \"1.3\"", new_connections,
                                            "The oldest version of TLS", read_version);
     version.show = [](const tls_options& from) {
       return from.min_version == tls_options::version::tls_1_2 ? "1.2" : "1.3";
@@ -132,23 +132,25 @@ const block<tls_options>& tls_rows() {
         read_first);
     first.show = [](const tls_options&) { return "false"; };
     return block<tls_options>{
-        row("cert_file", &tls_options::cert_file, file_type(), live,
+        row("cert_file", &tls_options::cert_file, file_type(), new_connections,
             "The server's certificate, with those that vouch for it behind"),
-        row("key_file", &tls_options::key_file, file_type(), live, "Its private key"),
+        row("key_file", &tls_options::key_file, file_type(), new_connections, "Its private key"),
         std::move(certificates),
-        row("ca_file", &tls_options::ca_file, file_type(), live,
+        row("ca_file", &tls_options::ca_file, file_type(), new_connections,
             "Who vouches for clients' certificates; without it, whom the system trusts"),
-        row("verify", &tls_options::verify, boolean_type(), live, "Clients need a certificate"),
+        row("verify", &tls_options::verify, boolean_type(), new_connections,
+            "Clients need a certificate"),
         row("verify_and_map", &tls_options::verify_and_map, boolean_type(), new_connections,
             "Likewise, and it says which user a client is: passwords don't count"),
-        row("insecure", &tls_options::insecure, boolean_type(), live, "Means nothing here"),
+        row("insecure", &tls_options::insecure, boolean_type(), new_connections,
+            "Means nothing here"),
         row("timeout", &tls_options::timeout, seconds(), new_connections,
             "How long a handshake may take; 0: 2 s"),
         names_row("cipher_suites", &tls_options::cipher_suites, "list",
                   "names of cipher suites, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
                   "Cipher suites of TLS 1.2; without it, those that are secure", is_cipher_suite),
         row("allow_insecure_cipher_suites", &tls_options::allow_insecure_cipher_suites,
-            boolean_type(), live, "Insecure ones may be among them"),
+            boolean_type(), new_connections, "Insecure ones may be among them"),
         names_row("curve_preferences", &tls_options::curve_preferences, "list",
                   "X25519MLKEM768, X25519, CurveP256, CurveP384 or CurveP521",
                   "Curves for the exchange of keys, in their order", is_curve),
@@ -187,7 +189,7 @@ void read_tls(const value& found, std::optional<tls_options>& into, reading& to)
 
 option<options> tls_row() {
   auto out = custom_row<options>(
-      "tls", "map", live, "TLS for clients",
+      "tls", "map", new_connections, "TLS for clients",
       [](const value& found, options& into, reading& to) { read_tls(found, into.tls, to); });
   out.inside = [] { return describe(tls_rows()); };
   out.same = [](const options& a, const options& b) { return a.tls == b.tls; };

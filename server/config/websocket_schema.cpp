@@ -47,7 +47,7 @@ void read_headers(const value& found, websocket_options& into, reading& to) {
 
 const block<websocket_options>& authorization_rows() {
   static const block<websocket_options> rows = [] {
-    auto out = credential_rows<websocket_options>(new_connections);
+    auto out = credential_rows<websocket_options>(live);
     out.push_back(row("timeout", &websocket_options::auth_timeout, seconds(), new_connections,
                       "How long a client may take until its CONNECT; 0: as all"));
     return out;
@@ -69,9 +69,11 @@ option<websocket_options> authorization_row() {
 }
 
 option<websocket_options> tls_of_websocket() {
-  auto out = custom_row<websocket_options>("tls", "map", live, "TLS, as the block tls has it",
-                                           [](const value& found, websocket_options& into,
-                                              reading& to) { read_tls(found, into.tls, to); });
+  auto out =
+      custom_row<websocket_options>("tls", "map", new_connections, "TLS, as the block tls has it",
+                                    [](const value& found, websocket_options& into, reading& to) {
+                                      read_tls(found, into.tls, to);
+                                    });
   out.same = [](const websocket_options& a, const websocket_options& b) { return a.tls == b.tls; };
   return out;
 }

@@ -22,9 +22,10 @@ constexpr milliseconds drain_limit{1000};
 constexpr std::size_t most_handshakes = 1024;
 
 // Fine enough for the shortest interval in force, coarse enough to cost nothing.
-milliseconds tick_for(const options& opts) {
-  return std::clamp(std::min(opts.ping_interval, opts.write_deadline) / 8, milliseconds{20},
-                    milliseconds{1000});
+milliseconds tick_for(const in_force& rules) {
+  const auto shortest = std::min({rules.standard.ping_interval, rules.websocket.ping_interval,
+                                  milliseconds(rules.opts.write_deadline)});
+  return std::clamp(shortest / 8, milliseconds{20}, milliseconds{1000});
 }
 
 int usable_cores() noexcept {
@@ -41,7 +42,6 @@ shard::shard(node& owner, unsigned index)
       epoch_(*owner.all_epochs, index),
       random_(hash_bytes("pick", owner.next_cid.load() + index + 1) ^
               reinterpret_cast<std::uintptr_t>(this)),
-      tick_(tick_for(owner.opts)),
       looks_(owner.all_epochs->members()),
       handshakes_(std::max<std::size_t>(most_handshakes / owner.all_epochs->members(), 4)),
       busy_poll_(owner.opts.busy_poll, usable_cores()) {}
@@ -58,6 +58,7 @@ shard::~shard() {
 void shard::start() {
   now_ = steady_clock::now();
   rules_ = node_.rules();
+  tick_ = tick_for(*rules_);
   if (!own_loop_) return;
   work_.emplace(io_.get_executor());
   thread_ = std::thread([this] { run(); });
@@ -435,6 +436,7 @@ void shard::request_stop() {
 void shard::reload(std::shared_ptr<const in_force> next, std::function<void()> done) {
   post([this, next = std::move(next), done = std::move(done)]() mutable {
     const auto before = std::exchange(rules_, std::move(next));
+    tick_ = tick_for(*rules_);
     for (auto& [cid, c] : connections_) {
       if (c->is_ending()) continue;
       follow_reload(*c, *before);

@@ -307,7 +307,7 @@ class shard {
   shard_counters counters_;
 
   coarse_time now_;
-  std::chrono::milliseconds tick_;
+  std::chrono::milliseconds tick_{1000};
   boost::asio::steady_timer ticker_{io_};
   bool ticking_ = false;
   bool stopping_ = false;

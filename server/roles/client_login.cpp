@@ -233,12 +233,18 @@ void client_role::on_reload(const in_force& before) {
   const auto& rules = connection_.home().rules();
   if (!still_welcome(before)) return;
   recount_by_user();
+  const auto max_payload = limits_.max_payload;
   apply_options();
-  const auto told = [](const in_force& of) {
-    const auto& info = of.standard.info;
-    return std::tie(info.max_payload, info.host, info.port);
+  // The shard's clock goes by the shortest of them, so that all timers are wound anew.
+  const auto times = [](const in_force& of) {
+    return std::tie(of.standard.ping_interval, of.websocket.ping_interval, of.opts.write_deadline);
   };
-  if (greeted_ && protocol_ >= 1 && told(rules) != told(before)) send_info(info_kind::changed);
+  if (times(rules) != times(before)) rewind_timer();
+  const auto told = [](const in_force& of) {
+    return std::tie(of.standard.info.host, of.standard.info.port);
+  };
+  const bool is_news = max_payload != limits_.max_payload || told(rules) != told(before);
+  if (greeted_ && protocol_ >= 1 && is_news) send_info(info_kind::changed);
 }
 
 // Is the user still there, in the same account? Then it goes on, with what it may do now.

@@ -38,8 +38,7 @@ std::string quoted(std::string_view text) {
 }  // namespace
 
 client_role::client_role(connection& c)
-    : connection_(c),
-      account_(&c.home().of().all_accounts.global()) {
+    : connection_(c), account_(&c.home().of().all_accounts.global()) {
   apply_options();
   c.flags.store(receiver::no_headers, std::memory_order_relaxed);
 }
@@ -84,8 +83,8 @@ void client_role::send_info(info_kind kind) {
   if (info.connect_info) {
     info.remote_account = account_->name;
     info.acc_is_sys = account_->is_system.load(std::memory_order_relaxed);
-    info.max_payload = limits_.max_payload;
   }
+  if (kind != info_kind::greeting) info.max_payload = limits_.max_payload;
   info.ldm = kind == info_kind::lame_duck;
   connection_.send(protocol::info_line(info));
 }
@@ -445,14 +444,21 @@ void client_role::schedule_ping() {
   connection_.set_timer(first + milliseconds(connection_.home().random().below(spread)));
 }
 
+// Nothing counts as input until somebody has logged in.
+milliseconds client_role::login_time_left() const {
+  const auto left = way_in().login_timeout - (connection_.home().now() - last_input_);
+  return std::max(std::chrono::ceil<milliseconds>(left), milliseconds(0));
+}
+
+void client_role::rewind_timer() {
+  connection_.set_timer(who_ == nullptr ? login_time_left() : way_in().ping_interval);
+}
+
 void client_role::on_timer() {
   if (who_ == nullptr) {
     if (check_ != nullptr) return;
-    // The wheel may be a tick early. Nothing has counted as input so far.
-    const auto left = way_in().login_timeout - (connection_.home().now() - last_input_);
-    if (left > left.zero()) {
-      return connection_.set_timer(std::chrono::ceil<milliseconds>(left));
-    }
+    // The wheel may be a tick early.
+    if (login_time_left() > milliseconds(0)) return rewind_timer();
     connection_.fail(errc::authentication_timeout);
     return;
   }

@@ -112,6 +112,8 @@ class client_role final : public role {
   void settle_removed();
   void wait_for_removed();
   void schedule_ping();
+  [[nodiscard]] std::chrono::milliseconds login_time_left() const;
+  void rewind_timer();
   void note_rarely(rate_limited& notice,
                    log_level level,
                    std::string_view what,

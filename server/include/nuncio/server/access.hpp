@@ -94,6 +94,10 @@ struct user_options {
   }
 };
 
+/// Can this be an entry of a list of permissions: a subject, or a subject, blanks and a queue,
+/// which has a meaning for subscriptions only?
+[[nodiscard]] bool is_permission(std::string_view entry, bool may_name_queue) noexcept;
+
 /// Is one of them known by this name?
 [[nodiscard]] bool has_user(const std::vector<user_options>& users, std::string_view id) noexcept;
 
