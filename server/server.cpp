@@ -224,6 +224,7 @@ struct server::running {
   balancing balance;
   certificate_watch watch;
   bool started = false;
+  bool has_started = false;
   bool is_lingering = false;  // stopped from within the user's loop
 };
 
@@ -244,8 +245,9 @@ server::~server() {
 }
 
 void server::start() {
-  auto& [shared, accept, accept_websocket, system, balance, watch, started, is_lingering] =
-      *running_;
+  auto& [shared, accept, accept_websocket, system, balance, watch, started, has_started,
+         is_lingering] = *running_;
+  if (has_started) throw std::logic_error("a server starts once");
   if (shared.opts.listen) accept.open();
   if (shared.opts.websocket.port != 0) accept_websocket.open();
   shared.identity.info.port = accept.port();
@@ -255,6 +257,7 @@ void server::start() {
       configured->opts, shared.identity, shared.all_accounts,
       tls_of_entrances{configured->standard.tls, configured->websocket.tls}));
   system.subscribe();
+  has_started = true;
   for (const auto& each : shared.shards) each->start();
   watch.wake();
   accept.start();
@@ -263,8 +266,8 @@ void server::start() {
 }
 
 void server::stop() {
-  auto& [shared, accept, accept_websocket, system, balance, watch, started, is_lingering] =
-      *running_;
+  auto& [shared, accept, accept_websocket, system, balance, watch, started, has_started,
+         is_lingering] = *running_;
   if (!std::exchange(started, false)) return;
   accept.close();
   accept_websocket.close();

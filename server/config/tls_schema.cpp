@@ -141,7 +141,7 @@ const block<tls_options>& tls_rows() {
         row("verify", &tls_options::verify, boolean_type(), new_connections,
             "Clients need a certificate"),
         row("verify_and_map", &tls_options::verify_and_map, boolean_type(), new_connections,
-            "Likewise, and it says which user a client is: passwords don't count"),
+            "Likewise, and it says which user a client is"),
         row("insecure", &tls_options::insecure, boolean_type(), new_connections,
             "Means nothing here"),
         row("timeout", &tls_options::timeout, seconds(), new_connections,

@@ -113,7 +113,7 @@ void listener::accept_ready() {
   home.enter();
   const auto most = node_.rules()->opts.max_accepts;
   for (int i = 0; i < accepts_at_once; ++i) {
-    if (const auto early = pace_.take(most, home.now()); early.count() > 0) {
+    if (const auto early = node_.pace.take(most, home.now()); early.count() > 0) {
       home.end_batch();
       return wait_for(early);
     }

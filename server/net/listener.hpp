@@ -1,6 +1,5 @@
 #pragma once
 
-#include "accept_pace.hpp"
 #include "node.hpp"
 
 #include <nuncio/server/in_process.hpp>
@@ -58,7 +57,6 @@ class listener {
   boost::asio::io_context& io_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer retry_;
-  accept_pace pace_;
   std::uint16_t port_ = 0;
   bool closed_ = false;
   std::mutex door_;  // guards `is_welcome_`, so that no connection comes once close() has returned

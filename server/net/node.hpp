@@ -1,5 +1,6 @@
 #pragma once
 
+#include "accept_pace.hpp"
 #include "auxiliary.hpp"
 #include "core/accounts.hpp"
 #include "core/epochs.hpp"
@@ -57,6 +58,7 @@ struct node {
   void set_rules(std::shared_ptr<const in_force> next);
   /// The secret that nonces come from: see nonce_of().
   std::array<std::byte, 32> nonce_key{};
+  accept_pace pace;  ///< of all listeners, which are the first shard's
   auxiliary aside;
   auxiliary handshakes;  ///< their steps
   rate_counter handshake_rate;

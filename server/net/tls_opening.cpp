@@ -124,7 +124,7 @@ void tls_opening::look_at_first_byte() {
     return is_early ? wait_readable() : owner.end(close_reason::io_error);
   }
   if (phase_ != phase::expecting) {
-    if (phase_ == phase::undecided && first != first_of_handshake) return go_plain();
+    if (phase_ == phase::undecided && first != first_of_handshake) return go_on();
     expect_handshake();
     if (owner.is_ending()) return;
   }
@@ -139,7 +139,7 @@ void tls_opening::on_timer() {
       greet();
       return await_client();
     case phase::undecided:
-      return go_plain();
+      return go_on();
     case phase::expecting:
     case phase::queued:
     case phase::shaking:
@@ -210,10 +210,6 @@ void tls_opening::go_encrypted() {
               owner.role_->describe() + " - TLS handshake complete, " + session_->describe());
   }
   owner.stream_ = std::make_unique<tls_stream>(std::move(owner.stream_), std::move(session_));
-  go_on();
-}
-
-void tls_opening::go_plain() {
   go_on();
 }
 

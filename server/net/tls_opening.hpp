@@ -52,7 +52,6 @@ class tls_opening final : public waiting_opening {
   void do_step();
   void on_step(tls_session::step how);
   void go_encrypted();
-  void go_plain();
   void go_on();
   void fail(std::string_view why);
   void leave_turn();

@@ -27,17 +27,19 @@ accounts {
 class Client:
     """A raw connection, perhaps from another address of this machine, that has said CONNECT."""
 
-    def __init__(self, port, user="", source="127.0.0.1", header=b""):
+    def __init__(self, port, user="", source="127.0.0.1", header=b"", protocol=0):
         self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT, (source, 0))
         self.file = self.socket.makefile("rb")
         self.info = self.file.readline()
         credentials = f',"user":"{user}","pass":"x"' if user else ""
         try:
-            self.socket.sendall(header + f'CONNECT {{"verbose":false{credentials}}}\r\nPING\r\n'.encode())
+            self.socket.sendall(header + f'CONNECT {{"verbose":false,"protocol":{protocol}{credentials}}}\r\nPING\r\n'.encode())
         except OSError:
             pass
         try:
             self.answer = self.file.readline().decode().strip()
+            while self.answer.startswith("INFO"):
+                self.answer = self.file.readline().decode().strip()
         except OSError:
             self.answer = ""
 
@@ -156,6 +158,33 @@ class LimitsTest(unittest.TestCase):
         for _ in range(4):
             self.comes_in(server, "a")
         self.refused(server, self.OF_USER, "a", source="127.0.0.3")
+
+    def test_a_user_who_is_gone_is_not_counted_as_somebody_else(self):
+        limit = "max_connections_per_user: 1\n"
+        server = self.serving(limit + "authorization { users: [ {user: a, password: x, permissions: {publish: q}} ] }")
+        one = self.let_in(server, "a")
+        self.reload(server, limit)
+        one.close()
+        again = self.let_in(server)
+        self.reload(server, limit + "authorization { users: [ {user: a, password: x} ] }")
+        again.close()
+        self.comes_in(server, "a")
+
+    def test_a_reload_counts_for_those_who_are_there(self):
+        def accounts(payload):
+            return f"accounts {{ A {{ users: [ {{ user: a, password: x }} ], limits {{ max_payload: {payload} }} }} }}"
+
+        server = self.serving("ping_interval: 2m\n" + accounts(1000))
+        one = self.let_in(server, "a", protocol=1)
+        self.reload(server, "ping_interval: 2m\n" + accounts(100))
+        line = one.file.readline()
+        while b'"max_payload":100,' not in line:
+            self.assertTrue(line.startswith((b"INFO", b"PING")), line)
+            line = one.file.readline()
+        # The first PING comes soon in any case, the next after the interval.
+        self.reload(server, "ping_interval: 200ms\nping_max: 100\n" + accounts(100))
+        for _ in range(3):
+            self.assertEqual(one.file.readline(), b"PING\r\n")
 
     def test_new_connections_come_in_at_a_pace_and_those_who_are_there_do_not_wait(self):
         server = self.serving("max_accepts: 50")

@@ -155,6 +155,17 @@ TEST_CASE("server: a port in use is said, and neither server is hurt") {
   CHECK(connected(first.port()).ping() == "");
 }
 
+TEST_CASE("server: who has stopped doesn't start again, and says so") {
+  test::kept_log log;
+  server::options settings;
+  settings.port = -1;
+  server::server node(settings, log);
+  node.start();
+  CHECK_THROWS_AS(node.start(), std::logic_error);
+  node.stop();
+  CHECK_THROWS_AS(node.start(), std::logic_error);
+}
+
 TEST_CASE("server: an address that is not ours is said") {
   test::kept_log log;
   server::options settings;
@@ -183,6 +194,12 @@ TEST_CASE("server: options that contradict each other are refused") {
   settings.access.accounts.resize(1);
   settings.access.accounts[0].name = "A";
   settings.access.accounts[0].mappings = {{"a", {{"b", 60}, {"c", 60}}}};
+  CHECK_THROWS_AS(server::server(settings, log), std::invalid_argument);
+  settings = {};
+  settings.access.users = {{.name = "a", .account = "nowhere"}};
+  CHECK_THROWS_AS(server::server(settings, log), std::invalid_argument);
+  settings = {};
+  settings.websocket = {.port = -1, .no_tls = true, .no_auth_user = "nobody"};
   CHECK_THROWS_AS(server::server(settings, log), std::invalid_argument);
 }
 

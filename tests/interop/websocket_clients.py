@@ -18,8 +18,8 @@ import time
 from certificates import WORLD, run_tests_with_certificates
 from real_clients import Skip, parse, wait_until
 from web import (
-    CLOSE, OFFER, Web, WebServer, connected, deflate, echoes, has_sanitizer, is_ours, only_ours, ready, request, resident,
-    standard, trusting, until,
+    CLOSE, OFFER, Web, WebServer, connected, deflate, echoes, frame, has_sanitizer, is_ours, only_ours, read_answer, ready,
+    request, resident, standard, trusting, until,
 )
 
 
@@ -209,6 +209,32 @@ def reload_of_options(options):
         one.close()
 
 
+def reload_before_the_upgrade(options):
+    """Who comes in by WebSocket is asked for what is asked for there, whatever happened before."""
+    only_ours(options, "the other one takes no change of it")
+    asks = 'port: -1, no_tls: true, authorization { user: w, password: secret }'
+    with Editable(options, asks) as server:
+        with connected(server.port) as early:
+            server.reload(asks, "max_control_line: 2048")
+            early.sendall(request())
+            read_answer(early)
+            early.sendall(frame(b"SUB foo 1\r\nPUB foo 2\r\nhi\r\nPING\r\n"))
+            got = b""
+            while more := early.recv(4096):
+                got += more
+            assert b"Authorization Violation" in got and b"PONG" not in got and b"MSG" not in got, got
+        # Who has yet to say HTTP is closed without words of another protocol.
+        with connected(server.port) as first, connected(server.port) as second:
+            server.reload(asks, "max_connections: 1")
+            first.settimeout(1)
+            second.settimeout(20)
+            try:
+                closed = first.recv(100)
+            except TimeoutError:
+                closed = second.recv(100)
+            assert closed == b"", closed
+
+
 def reload_of_tls(options):
     only_ours(options, "the other one takes no change of it")
     other = WORLD.ca.sign("renewed", "/CN=renewed", "IP:127.0.0.1,DNS:localhost")
@@ -338,7 +364,7 @@ def idle_connections_are_small(options):
 
 
 TESTS = [cookies_say_who, users_of_its_own, connection_types, forwarded_addresses_in_the_log, info_is_that_of_websocket,
-         connections_are_counted_together, over_tls, clients_certificates, lame_ducks, reload_of_options, reload_of_tls,
+         connections_are_counted_together, over_tls, clients_certificates, lame_ducks, reload_of_options, reload_before_the_upgrade, reload_of_tls,
          files_and_log, both_kinds_hear_each_other_in_order, idle_connections_are_small]
 
 

@@ -29,6 +29,7 @@ TEST_CASE("auxiliary: what is too much is refused and counted, and doesn't run")
     go_on.get_future().wait();
   }));
   begun.get_future().wait();  // one runs, and none waits
+  CHECK(aside.is_busy());
   CHECK(aside.post([&] { ++ran; }));
   CHECK(aside.post([&] { ++ran; }));
   CHECK_FALSE(aside.post([&] { ran += 100; }));
@@ -58,7 +59,6 @@ TEST_CASE("auxiliary: stopping waits for the job that runs and drops the others"
     has_ended = true;
   }));
   begun.get_future().wait();
-  CHECK(aside.is_busy());
   aside.stop();
   CHECK(has_ended);
   CHECK_FALSE(aside.post([&] { was_dropped = false; }));

@@ -39,9 +39,10 @@ class server {
   /// Stops first, if need be.
   ~server();
 
-  /// Listens and serves on threads of its own.
-  /// Errors: std::system_error if the address can't be listened on, std::invalid_argument if the
-  /// options contradict each other; the server is then not started.
+  /// Listens and serves on threads of its own. Once: who has stopped doesn't start again.
+  /// Errors: std::logic_error if it has started before, std::system_error if the address can't be
+  /// listened on, std::invalid_argument if the options contradict each other; the server is then
+  /// not started.
   void start();
 
   /// Stops listening, gives what is queued for clients at most a second to leave, closes
@@ -50,13 +51,12 @@ class server {
 
   /// Lame duck mode: stops listening, tells clients to go elsewhere, and after the grace period
   /// closes them one by one. `done` is called once, on a thread of the server's or on the caller's,
-  /// when no connection is left; stop() is still to be called then, and may be before. Once per
-  /// start().
+  /// when no connection is left; stop() is still to be called then, and may be before. Once.
   void enter_lame_duck(std::function<void()> done);
 
   /// Puts other options into force while the server runs; returns once every shard goes by them.
   /// What `host`, `port`, `name`, `shards`, `busy_poll`, `max_pending`, the lame duck's times and
-  /// `system_account` say has no effect before the next start().
+  /// `system_account` say has no effect, as it takes another server.
   ///
   /// Clients whose user is gone or has another password are sent `Authorization Violation`, those
   /// whose user is in another account now are closed, and subscriptions that aren't allowed any
