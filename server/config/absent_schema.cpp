@@ -18,6 +18,7 @@ enum class form : std::uint8_t {
   size,
   duration,
   text,
+  secret,
   texts,
   listen,
   map,
@@ -61,6 +62,7 @@ void check_form(const value& found, const known_key& known, reading& to) {
   const auto want = [&](bool is_right, std::string_view what) {
     if (!is_right) to.expected(found, what);
   };
+  std::string secret;
   std::vector<std::string> texts;
   std::chrono::nanoseconds time{};
   switch (known.is) {
@@ -75,6 +77,8 @@ void check_form(const value& found, const known_key& known, reading& to) {
       return seconds().read(found, time, to);
     case form::text:
       return want(found.what == kind::text, "a text");
+    case form::secret:
+      return secret_type().read(found, secret, to);
     case form::texts:
       return texts_type().read(found, texts, to);
     case form::listen:
@@ -121,9 +125,9 @@ const known_keys tls_keys{
 
 const known_keys credentials_keys{
     {"user|username", form::text},
-    {"password|pass", form::text},
+    {"password|pass", form::secret},
     {"nkey", form::text},
-    {"token", form::text},
+    {"token", form::secret},
     {"account", form::text},
     {"timeout", form::duration},
     {"users", form::list},
@@ -154,7 +158,7 @@ const known_keys cluster_keys{
 };
 
 const known_keys proxy_keys{
-    {"url", form::text},         {"username", form::text},      {"password", form::text},
+    {"url", form::text},         {"username", form::text},      {"password", form::secret},
     {"timeout", form::duration}, {"tls", form::map, &tls_keys},
 };
 
@@ -162,7 +166,7 @@ const known_keys remote_keys{
     {"url|urls", form::texts},
     {"account|local", form::text},
     {"credentials|creds", form::text},
-    {"nkey|seed", form::text},
+    {"nkey|seed", form::secret},
     {"tls", form::map, &tls_keys},
     {"hub", form::boolean},
     {"deny_imports|deny_import", form::texts},
@@ -243,8 +247,8 @@ const known_keys jetstream_keys{
     {"max_memory_store|max_mem_store|max_mem", form::size},
     {"max_file_store|max_file", form::size},
     {"domain", form::text},
-    {"key|ek|encryption_key", form::text},
-    {"prev_key|prev_ek|prev_encryption_key", form::text},
+    {"key|ek|encryption_key", form::secret},
+    {"prev_key|prev_ek|prev_encryption_key", form::secret},
     {"cipher", form::text},
     {"limits", form::map},
     {"tpm", form::map},
@@ -292,11 +296,13 @@ option<settings> refused(std::string_view names,
                          form is,
                          std::string_view help,
                          const known_keys* inside = nullptr) {
-  return custom_row<settings>(names, "refused", restart, help,
-                              [names, is, inside](const value& found, settings&, reading& to) {
-                                check_form(found, {names, is, inside}, to);
-                                if (!is_nothing(found)) to.not_supported(found.at, shown(found));
-                              });
+  return custom_row<settings>(
+      names, "refused", restart, help,
+      [names, is, inside](const value& found, settings&, reading& to) {
+        check_form(found, {names, is, inside}, to);
+        if (is_nothing(found)) return;
+        to.not_supported(found.at, is == form::secret ? to_string(found.what) : shown(found));
+      });
 }
 
 option<settings> ignored(std::string_view names, form is, std::string_view help) {
@@ -392,13 +398,14 @@ const block<settings>& absent_rows() {
                              } else if (found.what != kind::text) {
                                to.expected(found, "MEMORY, URL(…) or a map { type, … }");
                              }
-                             to.not_supported(found.at, shown(found));
+                             // A URL may have a password in it.
+                             to.not_supported(found.at, to_string(found.what));
                            }),
       refused("resolver_tls", form::map, "TLS to the resolver", &tls_keys),
       refused("resolver_preload", form::map, "JWTs of accounts"),
       refused("resolver_pinned_accounts", form::texts, "Accounts that may be used"),
       refused("trusted|trusted_keys", form::texts, "Keys of operators"),
-      refused("default_sentinel", form::text, "JWT of those who bring none"),
+      refused("default_sentinel", form::secret, "JWT of those who bring none"),
       custom_row<settings>("jetstream", "refused", restart,
                            "JetStream, which is not offered; false is accepted", read_jetstream),
       custom_row<settings>("mqtt", "refused", restart, "MQTT, which is not offered", read_mqtt),

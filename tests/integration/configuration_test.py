@@ -458,6 +458,8 @@ class ConfigurationTest(unittest.TestCase):
                 Client(server.port, heard=False, user="b", **{"pass": "wr0ng", "auth_token": "t0k3n", "jwt": "ey"}) as b:
             self.assertEqual(b.line(), "-ERR 'Authorization Violation'")
         self.reload(server, "authorization { users: [ {user: a, password: hunter4} ] }")
+        for written in ("$2c$11$hunter5", "my hunter5", '"hunter5', "12-hunter5", "hunter5\\q"):
+            self.reload(server, f"authorization {{ users: [ {{user: a, password: {written} }} ] }}", REFUSED)
         self.assertIn('<<- [CONNECT {', server.log)
         self.assertIn('[REDACTED]', server.log)
         self.assertIn('authentication error - User "b"', server.log)

@@ -298,6 +298,18 @@ TEST_CASE("config: a password is never in an error") {
         std::string::npos);
   CHECK(text.find("12345") == std::string::npos);
   CHECK(wrong("authorization { token: 777 }").find("777") == std::string::npos);
+  for (const std::string written :
+       {"leafnodes { authorization { password: 778899 } }",
+        "gateway { authorization { token: 778899 } }",
+        "leafnodes { remotes: [ { seed: 778899, proxy { password: 778899 } } ] }",
+        "jetstream { key: 778899, prev_key: 778899 }", "default_sentinel: \"eyJ778899\"",
+        "default_sentinel: 778899", "resolver: \"URL(http://u:778899@h/)\"",
+        "authorization { users: [ {nkey: SU778899} ] }"}) {
+    const auto said = wrong(written);
+    CAPTURE(said);
+    CHECK_FALSE(said.empty());
+    CHECK(said.find("778899") == std::string::npos);
+  }
 }
 
 TEST_CASE("config: permissions are subjects, lists, or allow and deny") {
