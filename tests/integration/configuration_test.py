@@ -396,6 +396,22 @@ class ConfigurationTest(unittest.TestCase):
         server.stop()
         self.assertEqual(list(second.iterdir()), [])
 
+    def test_the_pid_file_moves_if_all_does(self):
+        old, new = self.folder / "old", self.folder / "new"
+        server = self.start(f"pid_file: '{old}'")
+        self.assertIsNotNone(server.wait_for_log("Server is ready"))
+        self.reload(server, f"pid_file: '{new}'\nports_file_dir: '{self.folder / 'none'}'", REFUSED)
+        self.assertEqual((old.exists(), new.exists()), (True, False))
+        self.reload(server, f"pid_file: '{new}'")
+        self.assertEqual((old.exists(), new.read_text()), (False, str(server.pid)))
+        self.reload(server, f"pid_file: '{self.folder}/./new'")
+        self.assertEqual(new.read_text(), str(server.pid))
+        new.write_text("1")  # of somebody else by now
+        self.reload(server, f"pid_file: '{old}'")
+        self.assertEqual((old.read_text(), new.read_text()), (str(server.pid), "1"))
+        self.reload(server, "")
+        self.assertFalse(old.exists())
+
     def test_what_a_change_would_take_is_said_without_a_server(self):
         old, new = self.folder / "old.conf", self.folder / "new.conf"
         old.write_text("port: 4222\nauthorization { user: a, password: one, timeout: 1 }\n")
