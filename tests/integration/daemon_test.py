@@ -187,6 +187,9 @@ class DaemonTest(unittest.TestCase):
         file = self.folder / "log"
         configuration = self.folder / "server.conf"
         configuration.write_text("log_max_num: 3\n")
+        others = ["log.1", "log.2024", "log.2024.01.01", "log.2024.01.01.00.00.00.00000000", "log.2024-01-01.00.00.00.000000000"]
+        for name in others:
+            (self.folder / name).touch()
         process, port = self.logged_to(file, "--log_size_limit", "1000", "-DV", "-c", str(configuration))
         aside = re.compile(r"log\.\d{4}\.\d\d\.\d\d\.\d\d\.\d\d\.\d\d\.\d{9}")
         seen = set()
@@ -201,6 +204,7 @@ class DaemonTest(unittest.TestCase):
         self.assertGreater(len(seen | set(left)), 2)
         for name in left:
             self.assertLessEqual((self.folder / name).stat().st_size, 1200)
+        self.assertEqual([name for name in others if not (self.folder / name).exists()], [])
         self.assertIn("Rotated log, backup saved as ", file.read_text())
         process.terminate()
         self.assertEqual(process.wait(TIMEOUT), 0)
