@@ -166,6 +166,12 @@ class DaemonTest(unittest.TestCase):
                 self.assertIn(words, said.lower())
                 self.assertIn(missing, said)
         self.assertEqual(os.listdir(self.folder), [])
+        folder = self.folder / "d"
+        folder.mkdir()
+        status, said = self.refused("-P", str(folder))
+        self.assertEqual(status, 1)
+        self.assertIn("directory", said)
+        self.assertEqual(os.listdir(self.folder), ["d"])
 
     def test_without_its_ports_file_a_server_starts(self):
         missing = str(self.folder / "missing")
@@ -179,6 +185,11 @@ class DaemonTest(unittest.TestCase):
                                   capture_output=True, timeout=TIMEOUT, check=False)
             self.assertEqual(done.returncode, 1)
             self.assertRegex(done.stderr.decode(), rf"\[FTL\].*127\.0\.0\.1:{server.port}.*in use")
+            configuration = self.folder / "server.conf"
+            configuration.write_text(f"websocket {{ listen: '127.0.0.1:{server.port}', no_tls: true }}\n")
+            status, said = self.refused("-c", str(configuration))
+            self.assertEqual(status, 1)
+            self.assertIn(f"Error listening on port: 127.0.0.1:{server.port}: ", said)
         status, said = self.refused("-a", "300.1.1.1")
         self.assertEqual(status, 1)
         self.assertRegex(said, r"\[FTL\].*300\.1\.1\.1")
@@ -321,6 +332,7 @@ class DaemonTest(unittest.TestCase):
         status, said = send(f"reload={self.folder / 'none'}")
         self.assertEqual(status, 1)
         self.assertIn("is no process id", said)
+        self.assertEqual(send(f"reload={self.folder}"), (1, f'nuncio-server: "{self.folder}" is a directory, expected a process id, or a file that holds one\n'))
 
     def test_the_only_server_of_its_name_is_found(self):
         program = self.folder / "one-of-a-kind"
