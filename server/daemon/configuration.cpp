@@ -50,12 +50,10 @@ bool report(const config::loaded& from, bool strict) {
   return is_good;
 }
 
-int check_reload(const std::string& before, const std::string& after) {
-  flags old_line;
-  flags new_line;
-  old_line.config_file = before;
-  new_line.config_file = after;
-  const auto from = load(old_line);
+int check_reload(const flags& line) {
+  auto new_line = line;
+  new_line.config_file = line.compared_file;
+  const auto from = load(line);
   const auto to = load(new_line);
   const bool old_is_good = report(from, false);
   if (!report(to, false) || !old_is_good) return 1;

@@ -218,7 +218,7 @@ int main(int argc, char** argv) {
       return 1;
     }
     if (!line.compared_file.empty()) {
-      return daemon_room::check_reload(line.config_file, line.compared_file);
+      return daemon_room::check_reload(line);
     }
     auto from = daemon_room::load(line);
     // Where the log is stderr, it says what is doubtful: once is enough.

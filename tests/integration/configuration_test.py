@@ -421,6 +421,9 @@ class ConfigurationTest(unittest.TestCase):
         self.assertEqual(sorted(re.sub(" +", " ", line) for line in said.splitlines()),
                          ["live authorization", "live max_payload: 1MB is now 2MB", "restart port: 4222 is now 4223"])
         self.assertNotIn("two", said)
+        # As for a server that was started with the flag.
+        status, _, said = self.run_server("--check-reload", str(old), str(new), "-p", "4333")
+        self.assertEqual((status, len(said.splitlines()), "port" in said), (0, 2, False))
         status, _, said = self.run_server("--check-reload", str(old), str(old))
         self.assertEqual((status, said), (0, ""))
 
