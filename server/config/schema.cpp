@@ -35,6 +35,21 @@ struct shards_type {
   }
 };
 
+struct syslog_url_type {
+  std::string_view name = "text";
+  std::string expected = std::string(syslog_form);
+
+  bool read_text(std::string_view text, std::string& into) const {
+    if (!text.empty() && !to_syslog_address(text)) return false;
+    into = text;
+    return true;
+  }
+  void read(const value& found, std::string& into, reading& to) const {
+    if (found.what != kind::text || !read_text(found.text, into)) to.expected(found, expected);
+  }
+  [[nodiscard]] std::string show(const std::string& from) const { return from; }
+};
+
 /// True in the file is false in the options.
 struct inverted_type {
   std::string_view name = "true or false";
@@ -144,7 +159,7 @@ const block<log_settings>& log_rows() {
           "Log files that are kept, the one in use included; 0: all"),
       row("syslog", &log_settings::syslog, boolean_type(), live,
           "Log to the system's log, unless there is a log_file"),
-      row("remote_syslog", &log_settings::remote_syslog, text_type(), live,
+      row("remote_syslog", &log_settings::remote_syslog, syslog_url_type(), live,
           "Log to a system's log elsewhere, at udp://host:port or tcp://host:port, unless there is "
           "a log_file"),
       row("log_format", &log_settings::format,

@@ -292,6 +292,21 @@ TEST_CASE("config: users have a name and a password, or an nkey") {
   CHECK(wrong("authorization { users: {} }").find("expected a list of users") != std::string::npos);
 }
 
+TEST_CASE("config: a system's log elsewhere is a URL with a port") {
+  for (const std::string url :
+       {"udp://h:514", "tcp://127.0.0.1:1", "udp://[::1]:514", "udp://h:syslog", ""}) {
+    CAPTURE(url);
+    CHECK(good("remote_syslog: \"" + url + "\"").log.remote_syslog == url);
+  }
+  for (const std::string url : {"udp://x", "udp://x:", "udp://:514", "udp://[]:514", "http://x:514",
+                                "x:514", "udp://x:0", "udp://x:65536", "udp://x:99999999999"}) {
+    CAPTURE(url);
+    CHECK(wrong("remote_syslog: \"" + url + "\"") ==
+          "t.conf:1:16: remote_syslog: found \"" + url +
+              "\", expected udp://host:port or tcp://host:port");
+  }
+}
+
 TEST_CASE("config: a password is never in an error") {
   const auto text = wrong("authorization { users: [ {user: a, password: 12345} ] }");
   CHECK(text.find("password: found something else, expected a text; quote it") !=
