@@ -15,7 +15,6 @@ enum class form : std::uint8_t {
   any,
   boolean,
   number,
-  size,
   duration,
   text,
   secret,
@@ -71,7 +70,6 @@ void check_form(const value& found, const known_key& known, reading& to) {
     case form::boolean:
       return want(found.what == kind::boolean, "true or false");
     case form::number:
-    case form::size:
       return want(found.what == kind::integer, "a number");
     case form::duration:
       return seconds().read(found, time, to);
@@ -244,8 +242,8 @@ const known_keys mqtt_keys{
 const known_keys jetstream_keys{
     {"enabled|enable", form::boolean},
     {"store_dir|storedir|dir", form::text},
-    {"max_memory_store|max_mem_store|max_mem", form::size},
-    {"max_file_store|max_file", form::size},
+    {"max_memory_store|max_mem_store|max_mem", form::number},
+    {"max_file_store|max_file", form::number},
     {"domain", form::text},
     {"key|ek|encryption_key", form::secret},
     {"prev_key|prev_ek|prev_encryption_key", form::secret},
@@ -254,8 +252,8 @@ const known_keys jetstream_keys{
     {"tpm", form::map},
     {"unique_tag", form::text},
     {"sync|sync_interval"},
-    {"max_outstanding_catchup", form::size},
-    {"max_buffered_size", form::size},
+    {"max_outstanding_catchup", form::number},
+    {"max_buffered_size", form::number},
     {"max_buffered_msgs", form::number},
     {"request_queue_limit", form::number},
     {"info_queue_limit", form::number},

@@ -66,10 +66,6 @@ struct inverted_type {
 const block<options>& node_rows() {
   static const block<options> rows = [] {
     using namespace std::chrono_literals;
-    const auto at_least = [](std::chrono::nanoseconds least, std::string_view expected) {
-      auto out = duration_from(least, expected);
-      return out;
-    };
     block<options> out{
         custom_row<options>("listen", "host:port", restart, "Address and port to listen on",
                             read_listen<options>),
@@ -118,10 +114,10 @@ const block<options>& node_rows() {
         row("write_deadline", &options::write_deadline, duration(), live,
             "How long a client may take nothing of what is sent to it"),
         row("lame_duck_duration", &options::lame_duck_duration,
-            at_least(30s, "a duration of 30 s or more, such as \"2m\""), restart,
+            duration_from(30s, "a duration of 30 s or more, such as \"2m\""), restart,
             "How long a lame duck takes to send its clients away"),
         row("lame_duck_grace_period", &options::lame_duck_grace_period,
-            at_least(0s, "a duration, such as \"10s\""), restart,
+            duration_from(0s, "a duration, such as \"10s\""), restart,
             "How long it waits before it begins; less than lame_duck_duration"),
         row("max_traced_msg_len", &options::max_traced_size, size(0, int_limit), live,
             "Log no more of each traced message; 0: all"),
