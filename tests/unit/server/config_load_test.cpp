@@ -206,6 +206,17 @@ TEST_CASE("config: options that contradict each other are named where they stand
             .starts_with("t.conf:2:14: found user \"a\" a second time"));
 }
 
+TEST_CASE("config: a password without a user is doubtful, as it lets everybody in") {
+  const std::string said = "found a password without a user, which nobody is asked for";
+  CHECK(wrong("authorization { password: x }") == "warning: t.conf:1:1: " + said);
+  CHECK(wrong("authorization { user: a, password: x }").empty());
+  const auto by_flag = interpret(parse_text("port: 1", "t.conf", no_world()),
+                                 [](settings& to) { to.node.access.password = "x"; });
+  REQUIRE(by_flag.problems.size() == 1);
+  CHECK(by_flag.problems.front().is_warning);
+  CHECK(to_string(by_flag.problems.front(), by_flag.files) == said);
+}
+
 TEST_CASE("config: two listeners on one port are doubtful") {
   const auto pair = [](std::string_view first, std::string_view second) {
     return wrong(std::string(first) + "\nws { no_tls: true, " + std::string(second) + " }");
