@@ -15,9 +15,9 @@ enum class form : std::uint8_t {
   any,
   boolean,
   number,
-  size,
   duration,
   text,
+  secret,
   texts,
   listen,
   map,
@@ -61,6 +61,7 @@ void check_form(const value& found, const known_key& known, reading& to) {
   const auto want = [&](bool is_right, std::string_view what) {
     if (!is_right) to.expected(found, what);
   };
+  std::string secret;
   std::vector<std::string> texts;
   std::chrono::nanoseconds time{};
   switch (known.is) {
@@ -69,12 +70,13 @@ void check_form(const value& found, const known_key& known, reading& to) {
     case form::boolean:
       return want(found.what == kind::boolean, "true or false");
     case form::number:
-    case form::size:
       return want(found.what == kind::integer, "a number");
     case form::duration:
       return seconds().read(found, time, to);
     case form::text:
       return want(found.what == kind::text, "a text");
+    case form::secret:
+      return secret_type().read(found, secret, to);
     case form::texts:
       return texts_type().read(found, texts, to);
     case form::listen:
@@ -121,9 +123,9 @@ const known_keys tls_keys{
 
 const known_keys credentials_keys{
     {"user|username", form::text},
-    {"password|pass", form::text},
+    {"password|pass", form::secret},
     {"nkey", form::text},
-    {"token", form::text},
+    {"token", form::secret},
     {"account", form::text},
     {"timeout", form::duration},
     {"users", form::list},
@@ -154,7 +156,7 @@ const known_keys cluster_keys{
 };
 
 const known_keys proxy_keys{
-    {"url", form::text},         {"username", form::text},      {"password", form::text},
+    {"url", form::text},         {"username", form::text},      {"password", form::secret},
     {"timeout", form::duration}, {"tls", form::map, &tls_keys},
 };
 
@@ -162,7 +164,7 @@ const known_keys remote_keys{
     {"url|urls", form::texts},
     {"account|local", form::text},
     {"credentials|creds", form::text},
-    {"nkey|seed", form::text},
+    {"nkey|seed", form::secret},
     {"tls", form::map, &tls_keys},
     {"hub", form::boolean},
     {"deny_imports|deny_import", form::texts},
@@ -240,18 +242,18 @@ const known_keys mqtt_keys{
 const known_keys jetstream_keys{
     {"enabled|enable", form::boolean},
     {"store_dir|storedir|dir", form::text},
-    {"max_memory_store|max_mem_store|max_mem", form::size},
-    {"max_file_store|max_file", form::size},
+    {"max_memory_store|max_mem_store|max_mem", form::number},
+    {"max_file_store|max_file", form::number},
     {"domain", form::text},
-    {"key|ek|encryption_key", form::text},
-    {"prev_key|prev_ek|prev_encryption_key", form::text},
+    {"key|ek|encryption_key", form::secret},
+    {"prev_key|prev_ek|prev_encryption_key", form::secret},
     {"cipher", form::text},
     {"limits", form::map},
     {"tpm", form::map},
     {"unique_tag", form::text},
     {"sync|sync_interval"},
-    {"max_outstanding_catchup", form::size},
-    {"max_buffered_size", form::size},
+    {"max_outstanding_catchup", form::number},
+    {"max_buffered_size", form::number},
     {"max_buffered_msgs", form::number},
     {"request_queue_limit", form::number},
     {"info_queue_limit", form::number},
@@ -292,11 +294,13 @@ option<settings> refused(std::string_view names,
                          form is,
                          std::string_view help,
                          const known_keys* inside = nullptr) {
-  return custom_row<settings>(names, "refused", restart, help,
-                              [names, is, inside](const value& found, settings&, reading& to) {
-                                check_form(found, {names, is, inside}, to);
-                                if (!is_nothing(found)) to.not_supported(found.at, shown(found));
-                              });
+  return custom_row<settings>(
+      names, "refused", restart, help,
+      [names, is, inside](const value& found, settings&, reading& to) {
+        check_form(found, {names, is, inside}, to);
+        if (is_nothing(found)) return;
+        to.not_supported(found.at, is == form::secret ? to_string(found.what) : shown(found));
+      });
 }
 
 option<settings> ignored(std::string_view names, form is, std::string_view help) {
@@ -392,13 +396,14 @@ const block<settings>& absent_rows() {
                              } else if (found.what != kind::text) {
                                to.expected(found, "MEMORY, URL(…) or a map { type, … }");
                              }
-                             to.not_supported(found.at, shown(found));
+                             // A URL may have a password in it.
+                             to.not_supported(found.at, to_string(found.what));
                            }),
       refused("resolver_tls", form::map, "TLS to the resolver", &tls_keys),
       refused("resolver_preload", form::map, "JWTs of accounts"),
       refused("resolver_pinned_accounts", form::texts, "Accounts that may be used"),
       refused("trusted|trusted_keys", form::texts, "Keys of operators"),
-      refused("default_sentinel", form::text, "JWT of those who bring none"),
+      refused("default_sentinel", form::secret, "JWT of those who bring none"),
       custom_row<settings>("jetstream", "refused", restart,
                            "JetStream, which is not offered; false is accepted", read_jetstream),
       custom_row<settings>("mqtt", "refused", restart, "MQTT, which is not offered", read_mqtt),

@@ -187,7 +187,12 @@ struct user_key_type {
   void read(const value& found, std::string& into, reading& to) const {
     const auto key =
         found.what == kind::text ? protocol::decode_public_nkey(found.text) : std::nullopt;
-    if (!key || key->kind != protocol::nkey_kind::user) return to.expected(found, expected);
+    if (!key || key->kind != protocol::nkey_kind::user) {
+      // A seed in its place is a secret.
+      const bool is_seed = found.what == kind::text && found.text.starts_with('S');
+      if (is_seed) return to.error(found.at, "found what may be a seed, expected " + expected);
+      return to.expected(found, expected);
+    }
     into = found.text;
   }
   [[nodiscard]] std::string show(const std::string& from) const { return from; }

@@ -39,6 +39,30 @@ std::optional<address> to_address(const value& found) {
   return out;
 }
 
+std::optional<syslog_address> to_syslog_address(std::string_view url) {
+  constexpr std::string_view udp = "udp://";
+  constexpr std::string_view tcp = "tcp://";
+  syslog_address out;
+  out.is_tcp = url.starts_with(tcp);
+  if (!out.is_tcp && !url.starts_with(udp)) return std::nullopt;
+  url.remove_prefix(udp.size());
+  const auto colon = url.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  auto host = url.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  out.host = host;
+  out.port = url.substr(colon + 1);
+  if (out.host.empty() || out.port.empty()) return std::nullopt;
+  int number = 0;
+  const auto* const end = out.port.data() + out.port.size();
+  const auto [at, failed] = std::from_chars(out.port.data(), end, number);
+  const bool is_number = out.port.find_first_not_of("0123456789") == std::string::npos;
+  if (is_number && (failed != std::errc{} || number < 1 || number > highest_port)) {
+    return std::nullopt;
+  }
+  return out;
+}
+
 text_type host_name() {
   text_type out;
   out.expected = "a host name or address";

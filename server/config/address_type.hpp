@@ -17,6 +17,18 @@ struct address {
 /// A port, or `host:port`.
 [[nodiscard]] std::optional<address> to_address(const value& found);
 
+/// Where a system's log is, elsewhere.
+struct syslog_address {
+  bool is_tcp = false;
+  std::string host;  ///< without the brackets of IPv6
+  std::string port;  ///< or the name of a service
+};
+
+inline constexpr std::string_view syslog_form = "udp://host:port or tcp://host:port";
+
+/// Looks at the form only: whether there is such a host is not asked.
+[[nodiscard]] std::optional<syslog_address> to_syslog_address(std::string_view url);
+
 [[nodiscard]] integer_type port_number();
 [[nodiscard]] text_type host_name();
 

@@ -190,20 +190,6 @@ std::vector<difference> compare_block(const block<Block>& rows,
   return out;
 }
 
-/// A block within a block.
-template <class Outer, class Inner>
-option<Outer> nested_row(std::string_view names,
-                         Inner Outer::* member,
-                         const block<Inner>& rows,
-                         std::string_view help) {
-  auto out = custom_row<Outer>(names, "map", change::live, help,
-                               [member, &rows](const value& found, Outer& into, reading& to) {
-                                 read_block(found, into.*member, rows, to);
-                               });
-  out.inside = [&rows] { return describe(rows); };
-  return out;
-}
-
 /// Options of a member, as options of the whole.
 template <class Outer, class Inner>
 void append_within(block<Outer>& to, Inner Outer::* member, const block<Inner>& rows) {

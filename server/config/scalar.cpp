@@ -110,7 +110,7 @@ class reader {
  private:
   void complain(std::size_t offset, std::string_view found, std::string_view expected) {
     out_.is_broken = true;
-    complain_(offset, "found " + std::string(found) + ", expected " + std::string(expected));
+    complain_(offset, found, expected);
   }
 
   /// The whole word at the start is wrong.

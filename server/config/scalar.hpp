@@ -16,7 +16,8 @@ struct scalar {
 };
 
 /// Takes a complaint about what stands at an offset.
-using complaints = std::function<void(std::size_t offset, std::string text)>;
+using complaints =
+    std::function<void(std::size_t offset, std::string_view found, std::string_view expected)>;
 
 /// Reads one value that begins at the point. Without any text there, it is an empty text: that is
 /// what `key: ,` means.

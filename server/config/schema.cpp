@@ -35,6 +35,21 @@ struct shards_type {
   }
 };
 
+struct syslog_url_type {
+  std::string_view name = "text";
+  std::string expected = std::string(syslog_form);
+
+  bool read_text(std::string_view text, std::string& into) const {
+    if (!text.empty() && !to_syslog_address(text)) return false;
+    into = text;
+    return true;
+  }
+  void read(const value& found, std::string& into, reading& to) const {
+    if (found.what != kind::text || !read_text(found.text, into)) to.expected(found, expected);
+  }
+  [[nodiscard]] std::string show(const std::string& from) const { return from; }
+};
+
 /// True in the file is false in the options.
 struct inverted_type {
   std::string_view name = "true or false";
@@ -51,10 +66,6 @@ struct inverted_type {
 const block<options>& node_rows() {
   static const block<options> rows = [] {
     using namespace std::chrono_literals;
-    const auto at_least = [](std::chrono::nanoseconds least, std::string_view expected) {
-      auto out = duration_from(least, expected);
-      return out;
-    };
     block<options> out{
         custom_row<options>("listen", "host:port", restart, "Address and port to listen on",
                             read_listen<options>),
@@ -103,10 +114,10 @@ const block<options>& node_rows() {
         row("write_deadline", &options::write_deadline, duration(), live,
             "How long a client may take nothing of what is sent to it"),
         row("lame_duck_duration", &options::lame_duck_duration,
-            at_least(30s, "a duration of 30 s or more, such as \"2m\""), restart,
+            duration_from(30s, "a duration of 30 s or more, such as \"2m\""), restart,
             "How long a lame duck takes to send its clients away"),
         row("lame_duck_grace_period", &options::lame_duck_grace_period,
-            at_least(0s, "a duration, such as \"10s\""), restart,
+            duration_from(0s, "a duration, such as \"10s\""), restart,
             "How long it waits before it begins; less than lame_duck_duration"),
         row("max_traced_msg_len", &options::max_traced_size, size(0, int_limit), live,
             "Log no more of each traced message; 0: all"),
@@ -144,7 +155,7 @@ const block<log_settings>& log_rows() {
           "Log files that are kept, the one in use included; 0: all"),
       row("syslog", &log_settings::syslog, boolean_type(), live,
           "Log to the system's log, unless there is a log_file"),
-      row("remote_syslog", &log_settings::remote_syslog, text_type(), live,
+      row("remote_syslog", &log_settings::remote_syslog, syslog_url_type(), live,
           "Log to a system's log elsewhere, at udp://host:port or tcp://host:port, unless there is "
           "a log_file"),
       row("log_format", &log_settings::format,

@@ -1,6 +1,9 @@
 #include "text_parser.hpp"
 
+#include "conversions.hpp"
+
 #include <algorithm>
+#include <array>
 
 // The grammar.
 namespace nuncio::server::config {
@@ -24,6 +27,20 @@ bool is_keyword(std::string_view key) {
   });
 }
 
+/// Whether the value of such a key may be a secret, or have one in it as a URL may: by the names of
+/// options, and by those that one gives to variables.
+bool is_secret(std::string_view key) {
+  const auto name = to_lower(key);
+  constexpr std::array<std::string_view, 4> parts{"pass", "secret", "seed", "url"};
+  constexpr std::array<std::string_view, 6> ends{"token", "key", "pw", "pwd", "ek", "resolver"};
+  constexpr std::array<std::string_view, 3> others{"tokens", "routes", "default_sentinel"};
+  const auto has = [&name](std::string_view part) { return name.find(part) != name.npos; };
+  const auto ends_so = [&name](std::string_view end) { return name.ends_with(end); };
+  return std::any_of(parts.begin(), parts.end(), has) ||
+         std::any_of(ends.begin(), ends.end(), ends_so) ||
+         std::find(others.begin(), others.end(), name) != others.end();
+}
+
 }  // namespace
 
 text_parser::text_parser(parsing& shared,
@@ -38,8 +55,9 @@ text_parser::text_parser(parsing& shared,
       depth_(depth),
       problems_(problems),
       fixed_place_(fixed_place),
-      complain_(
-          [this](std::size_t offset, std::string what) { complain(offset, std::move(what)); }) {
+      complain_([this](std::size_t offset, std::string_view found, std::string_view expected) {
+        complain(offset, found, expected);
+      }) {
   if (fixed_place) return;
   const auto known = std::find(shared.files.begin(), shared.files.end(), path);
   file_ = static_cast<std::uint32_t>(known - shared.files.begin());
@@ -77,7 +95,20 @@ void text_parser::complain(std::size_t offset, std::string what) {
 }
 
 void text_parser::complain(std::size_t offset, std::string_view found, std::string_view expected) {
-  complain(offset, "found " + std::string(found) + ", expected " + std::string(expected));
+  const auto shown = hides(offset) ? "what may be a secret" : found;
+  complain(offset, "found " + std::string(shown) + ", expected " + std::string(expected));
+}
+
+bool text_parser::hides(std::size_t offset) const {
+  if (offset >= in_.text().size() || in_.text()[offset] == '\n' || in_.text()[offset] == '\r') {
+    return false;  // an end, which says nothing
+  }
+  // What the environment has is as likely to be one as not.
+  return fixed_place_ || offset < secret_end_ || (secret_start_ && offset >= *secret_start_);
+}
+
+std::string text_parser::value_for(const statement& said) const {
+  return hides(said.key_start) ? "a value" : "a value for " + in_quotes(said.key);
 }
 
 void text_parser::unexpected(std::string_view expected) {
@@ -207,9 +238,13 @@ void text_parser::read_statement(scope where, std::size_t depth, bool in_list) {
   if (!read_key(where, said)) return;
   value what;
   bool is_good = false;
+  const auto outer_secret = secret_start_;
+  if (!secret_start_ && is_secret(said.key)) secret_start_ = said.key_end;
+  const bool has_secret = secret_start_.has_value();
   if (said.is_raw_key && in_.space_here() > 0 && is_keyword(said.key)) {
     read_include(depth);
     static_cast<void>(end_statement(where, said, depth, in_list));
+    secret_start_ = outer_secret;
     return;
   }
   if (find_value(where, said)) {
@@ -218,7 +253,14 @@ void text_parser::read_statement(scope where, std::size_t depth, bool in_list) {
   } else {
     in_.skip_to_any_of(",;}");
   }
-  if (!end_statement(where, said, depth, in_list)) return;
+  if (has_secret) {
+    // Without quotes it may go on behind what ends it for us: `my,password`.
+    const auto end = in_.text().find_first_of(" \t\r\n", in_.position());
+    secret_end_ = std::max(secret_end_, std::min(end, in_.text().size()));
+  }
+  const bool is_kept = end_statement(where, said, depth, in_list);
+  secret_start_ = outer_secret;
+  if (!is_kept) return;
   auto& map = *maps_.back();
   if (is_good) {
     map.broken.erase(said.key);
@@ -259,7 +301,7 @@ bool text_parser::read_key(scope where, statement& said) {
 }
 
 bool text_parser::find_value(scope where, statement& said) {
-  const auto missing = "a value for " + in_quotes(said.key);
+  const auto missing = value_for(said);
   in_.skip_spaces();
   const bool has_separator = in_.peek() == ':' || in_.peek() == '=';
   if (has_separator) in_.advance();
@@ -276,7 +318,8 @@ bool text_parser::find_value(scope where, statement& said) {
   const bool is_missing =
       in_.at_line_end() || (where == scope::map && (in_.peek() == ',' || in_.peek() == '}'));
   if (!is_missing) return true;
-  unexpected(missing);
+  // One character, which is no part of a secret.
+  complain(in_.position(), "found " + in_.found_at(in_.position()) + ", expected " + missing);
   if (!in_.at_line_end()) return false;
   // What opens a map or a list on the next line is meant as the value.
   in_.skip_spaces();
@@ -341,7 +384,9 @@ bool text_parser::end_statement(scope where,
   }
   if (c == ']' && in_list) return true;  // a `}` is missing; whoever reads the map says so
   if (explain(where, said, depth, in_list)) return false;
-  unexpected(where == scope::top ? "a new line or \",\"" : "a new line, \",\" or \"}\"");
+  std::string expected = where == scope::top ? "a new line or \",\"" : "a new line, \",\" or \"}\"";
+  if (hides(in_.position())) expected += ", or quotes around the whole value";
+  unexpected(expected);
   in_.skip_to_any_of(",;}");
   if (where == scope::top || in_.peek() != '}') in_.advance();
   return true;
@@ -367,7 +412,7 @@ bool text_parser::explain(scope where, const statement& said, std::size_t depth,
   const auto before_value = text.substr(said.key_end, said.value_start - said.key_end);
   if (const auto line_end = before_value.find_first_of("\r\n"); line_end != text.npos) {
     take_back(said);
-    complain(said.key_end + line_end, "a new line", "a value for " + in_quotes(said.key));
+    complain(said.key_end + line_end, "a new line", value_for(said));
     in_.move_to(said.key_end + line_end + 1);
     return true;
   }

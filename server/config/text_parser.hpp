@@ -105,6 +105,10 @@ class text_parser {
   bool end_statement(scope where, const statement& said, std::size_t depth, bool in_list);
   /// Something doesn't fit behind a value. True if the mistake was earlier; it is reported then.
   bool explain(scope where, const statement& said, std::size_t depth, bool in_list);
+  /// Whether what stands there may be a secret, or a part of one, and is quoted by no message.
+  [[nodiscard]] bool hides(std::size_t offset) const;
+  /// In quotes, or in general where the key may be the rest of a secret.
+  [[nodiscard]] std::string value_for(const statement& said) const;
   /// Forgets what was made of a statement that is to be read in another way.
   void take_back(const statement& said);
 
@@ -131,6 +135,10 @@ class text_parser {
   complaints complain_;
   std::uint32_t file_ = 0;
   std::vector<open_map*> maps_;  ///< from outside to inside
+  /// Where the value begins that is being read and is a secret's.
+  std::optional<std::size_t> secret_start_;
+  /// Where the last one ended, or would have, had it been in quotes.
+  std::size_t secret_end_ = 0;
   bool has_told_end_ = false;
   bool has_given_up_ = false;
 };

@@ -1,6 +1,7 @@
 #include "text_parser.hpp"
 
 #include <algorithm>
+#include <array>
 #include <ranges>
 
 // What stands elsewhere: variables, the environment's too, and included files.
@@ -11,7 +12,10 @@ bool text_parser::resolve(const std::string& name,
                           std::size_t depth,
                           value& into) {
   into.at = place_of(start);
-  if (name.starts_with("2a$")) {  // a password's hash by bcrypt begins like a reference
+  // A password's hash by bcrypt begins like a reference. nats-server knows the first of these only.
+  constexpr std::array<std::string_view, 4> hashes{"2a$", "2b$", "2x$", "2y$"};
+  if (std::any_of(hashes.begin(), hashes.end(),
+                  [&name](std::string_view begin) { return name.starts_with(begin); })) {
     into.text = "$" + name;
     return true;
   }
@@ -54,8 +58,8 @@ bool text_parser::resolve_in_environment(const std::string& name,
                                          value& into) {
   auto& resolving = shared_.resolving;
   if (std::find(resolving.begin(), resolving.end(), name) != resolving.end()) {
-    complain(start, "the variables " + circle(resolving, name),
-             "no variable of the environment to refer to itself");
+    complain(start, "found the variables " + circle(resolving, name) +
+                        ", expected no variable of the environment to refer to itself");
     return false;
   }
   const auto text = name.empty() ? std::nullopt : shared_.world.variable(name);

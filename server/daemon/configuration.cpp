@@ -50,12 +50,10 @@ bool report(const config::loaded& from, bool strict) {
   return is_good;
 }
 
-int check_reload(const std::string& before, const std::string& after) {
-  flags old_line;
-  flags new_line;
-  old_line.config_file = before;
-  new_line.config_file = after;
-  const auto from = load(old_line);
+int check_reload(const flags& line) {
+  auto new_line = line;
+  new_line.config_file = line.compared_file;
+  const auto from = load(line);
   const auto to = load(new_line);
   const bool old_is_good = report(from, false);
   if (!report(to, false) || !old_is_good) return 1;
@@ -88,15 +86,21 @@ void reload(const flags& line, config::loaded& current, server& node, ports_file
     return fail("needs a restart: " + names);
   }
   const bool log_differs = next.options.log != current.options.log;
+  const auto& old_pid_file = current.options.pid_file;
+  const auto& new_pid_file = next.options.pid_file;
+  const bool pid_file_differs = old_pid_file != new_pid_file;
   bool log_is_new = false;
+  bool pid_file_is_new = false;
   try {
     if (log_differs) to.reconfigure(next.options.log);
     log_is_new = log_differs;
-    if (next.options.pid_file != current.options.pid_file) write_pid_file(next.options.pid_file);
+    if (pid_file_differs) write_pid_file(new_pid_file);
+    pid_file_is_new = pid_file_differs;
     ports.move_to(next.options.ports_file_dir);
     node.reload(next.options.node);
   } catch (const std::exception& failure) {
     // All or nothing: the log goes back to where it was, too.
+    if (pid_file_is_new) remove_pid_file(new_pid_file, old_pid_file);
     try {
       if (log_is_new) to.reconfigure(current.options.log);
       ports.move_to(current.options.ports_file_dir);
@@ -105,6 +109,7 @@ void reload(const flags& line, config::loaded& current, server& node, ports_file
     }
     return fail(failure.what());
   }
+  if (pid_file_differs) remove_pid_file(old_pid_file, new_pid_file);
   for (const auto& each : changes) to.write(log_level::info, "Reloaded: " + to_string(each));
   to.write(log_level::info, "Reloaded server configuration (" + next.digest + ")");
   current = std::move(next);

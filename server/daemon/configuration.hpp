@@ -21,10 +21,11 @@ class ports_file;
 /// Prints what is wrong to stderr. True if nothing is, or, unless `strict`, nothing but warnings.
 [[nodiscard]] bool report(const config::loaded& from, bool strict);
 
-/// Compares two files and prints to stdout, for each option that differs, when it would count.
-/// The exit status: 0 if a running server could go over from one to the other, 1 if it had to be
-/// restarted or one of the files is wrong.
-[[nodiscard]] int check_reload(const std::string& before, const std::string& after);
+/// Compares the two files that the command line names, with what it says over both, and prints to
+/// stdout, for each option that differs, when it would count. The exit status: 0 if a running
+/// server could go over from one to the other, 1 if it had to be restarted or one of the files is
+/// wrong.
+[[nodiscard]] int check_reload(const flags& line);
 
 /// Reads the file again and puts all of it into force, or nothing: the log says what and why.
 /// `current` is what is in force, before and after.

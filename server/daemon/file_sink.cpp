@@ -12,6 +12,7 @@
 #include <chrono>
 #include <filesystem>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -23,6 +24,17 @@ namespace fs = std::filesystem;
 
 int open_to_append(const std::string& path) {
   return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+}
+
+/// What name_aside puts behind a name, with a zero for each digit.
+constexpr std::string_view aside_form = ".0000.00.00.00.00.00.000000000";
+
+bool is_aside(std::string_view name, std::string_view of) noexcept {
+  if (!name.starts_with(of) || name.size() != of.size() + aside_form.size()) return false;
+  const auto end = name.substr(of.size());
+  return std::equal(end.begin(), end.end(), aside_form.begin(), [](char c, char form) {
+    return form == '0' ? c >= '0' && c <= '9' : c == form;
+  });
 }
 
 // Sorted by name is sorted by age.
@@ -90,15 +102,13 @@ void file_sink::put_aside() {
 void file_sink::remove_oldest() const {
   if (most_.files <= 0) return;
   const fs::path path(path_);
-  const auto prefix = path.filename().native() + ".";
   std::vector<fs::path> aside;
   std::error_code failure;
   const auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   for (const auto& each : fs::directory_iterator(folder, failure)) {
-    const auto name = each.path().filename().native();
-    const bool is_dated = name.size() > prefix.size() &&
-                          name.find_first_not_of("0123456789.", prefix.size()) == std::string::npos;
-    if (name.starts_with(prefix) && is_dated) aside.push_back(each.path());
+    if (is_aside(each.path().filename().native(), path.filename().native())) {
+      aside.push_back(each.path());
+    }
   }
   std::sort(aside.begin(), aside.end());
   const auto keep = static_cast<std::size_t>(most_.files - 1);

@@ -83,7 +83,7 @@ void json_formatter::format(const spdlog::details::log_msg& line, spdlog::memory
   fmt::format_to(to, R"("message":)");
   append_string(text, out);
   out.push_back('}');
-  out.push_back('\n');
+  out.append(end_.data(), end_.data() + end_.size());
 }
 
 }  // namespace nuncio::server::daemon

@@ -69,16 +69,19 @@ std::shared_ptr<spdlog::sinks::sink> open_sink(const config::log_settings& setti
     return std::make_shared<remote_sink>(settings.remote_syslog);
   }
   if (settings.syslog) {
-    // The system's log has its own time and process id.
+    // The system's log has its own time, process id and level: of a text, nothing is added to it.
+    const bool is_formatted = settings.format == config::log_format::json;
     return std::make_shared<spdlog::sinks::syslog_sink_mt>("nuncio-server", LOG_PID,
-                                                           syslog_facility, false);
+                                                           syslog_facility, is_formatted);
   }
   return std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
 }
 
 std::unique_ptr<spdlog::formatter> make_formatter(const config::log_settings& settings) {
   if (settings.format == config::log_format::json) {
-    return std::make_unique<json_formatter>(settings.time);
+    const bool is_syslog =
+        settings.file.empty() && settings.remote_syslog.empty() && settings.syslog;
+    return std::make_unique<json_formatter>(settings.time, is_syslog ? "" : "\n");
   }
   auto out = std::make_unique<spdlog::pattern_formatter>(
       settings.utc ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);

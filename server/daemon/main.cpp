@@ -158,9 +158,8 @@ int run(const daemon_room::flags& line, config::loaded from, const char* program
     try {
       node.start();
     } catch (const std::system_error& failure) {
-      log.write(log_level::fatal, "Error listening on port: " + options.node.host + ":" +
-                                      std::to_string(options.node.port) + ", \"" + failure.what() +
-                                      "\"");
+      // Which of the addresses it is, is in there.
+      log.write(log_level::fatal, std::string("Error listening on port: ") + failure.what());
       return 1;
     }
     daemon_room::write_pid_file(options.pid_file);
@@ -219,7 +218,7 @@ int main(int argc, char** argv) {
       return 1;
     }
     if (!line.compared_file.empty()) {
-      return daemon_room::check_reload(line.config_file, line.compared_file);
+      return daemon_room::check_reload(line);
     }
     auto from = daemon_room::load(line);
     // Where the log is stderr, it says what is doubtful: once is enough.

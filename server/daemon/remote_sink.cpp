@@ -1,5 +1,7 @@
 #include "remote_sink.hpp"
 
+#include "config/address_type.hpp"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -52,23 +54,14 @@ remote_sink::remote_sink(std::string url) : url_(std::move(url)), host_(own_name
   const auto fail = [this](const std::string& why) {
     throw std::runtime_error("remote_syslog \"" + url_ + "\": " + why);
   };
-  std::string_view rest = url_;
-  if (rest.starts_with("tcp://")) {
-    kind_ = SOCK_STREAM;
-  } else if (!rest.starts_with("udp://")) {
-    fail("expected udp://host:port or tcp://host:port");
-  }
-  rest.remove_prefix(std::string_view("udp://").size());
-  const auto colon = rest.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) fail("expected a host and a port");
-  std::string host(rest.substr(0, colon));
-  const std::string port(rest.substr(colon + 1));
-  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  const auto where = config::to_syslog_address(url_);
+  if (!where) fail("expected " + std::string(config::syslog_form));
+  if (where->is_tcp) kind_ = SOCK_STREAM;
 
   addrinfo wanted{};
   wanted.ai_socktype = kind_;
   addrinfo* found = nullptr;
-  const int failure = ::getaddrinfo(host.c_str(), port.c_str(), &wanted, &found);
+  const int failure = ::getaddrinfo(where->host.c_str(), where->port.c_str(), &wanted, &found);
   if (failure != 0) fail(::gai_strerror(failure));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, ::freeaddrinfo);
   std::memcpy(&address_, found->ai_addr, found->ai_addrlen);

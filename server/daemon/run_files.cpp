@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string_view>
 #include <system_error>
@@ -27,6 +28,7 @@ void write_file(const std::string& path, std::string_view text, mode_t mode) {
   if (file >= 0) ::close(file);
   if (written && ::rename(aside.c_str(), path.c_str()) == 0) return;
   if (written) failure = errno;
+  if (file >= 0) ::unlink(aside.c_str());
   throw std::system_error(failure, std::generic_category(), "could not write \"" + path + "\"");
 }
 
@@ -61,6 +63,15 @@ std::string to_json(const listened& at) {
 
 void write_pid_file(const std::string& path) {
   if (!path.empty()) write_file(path, std::to_string(::getpid()), 0600);
+}
+
+void remove_pid_file(const std::string& path, const std::string& kept) noexcept {
+  if (path.empty()) return;
+  std::error_code failure;
+  if (!kept.empty() && std::filesystem::equivalent(path, kept, failure)) return;
+  pid_t written = 0;
+  std::ifstream(path) >> written;
+  if (written == ::getpid()) ::unlink(path.c_str());
 }
 
 ports_file::ports_file(const std::string& program, const std::vector<listened>& ports)

@@ -11,6 +11,8 @@ namespace nuncio::server::daemon {
 /// Writes the process id, in decimal, without a line end. It stays when the server ends.
 /// Errors: std::system_error naming the file.
 void write_pid_file(const std::string& path);
+/// Removes the file if it has our process id, and isn't `kept` by another name.
+void remove_pid_file(const std::string& path, const std::string& kept) noexcept;
 
 /// A port that is listened on.
 struct listened {

@@ -79,6 +79,12 @@ targets find_targets(std::string_view whom, const std::string& name) {
     }
     return {std::move(all), {}};
   }
+  std::error_code ignored;
+  if (fs::is_directory(whom, ignored)) {
+    return {{},
+            fmt::format("\"{}\" is a directory, expected a process id, or a file that holds one",
+                        whom)};
+  }
   auto text = content_of(fs::path(whom));
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   if (const auto pid = to_pid(text)) return {{*pid}, {}};

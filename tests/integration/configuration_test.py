@@ -396,6 +396,22 @@ class ConfigurationTest(unittest.TestCase):
         server.stop()
         self.assertEqual(list(second.iterdir()), [])
 
+    def test_the_pid_file_moves_if_all_does(self):
+        old, new = self.folder / "old", self.folder / "new"
+        server = self.start(f"pid_file: '{old}'")
+        self.assertIsNotNone(server.wait_for_log("Server is ready"))
+        self.reload(server, f"pid_file: '{new}'\nports_file_dir: '{self.folder / 'none'}'", REFUSED)
+        self.assertEqual((old.exists(), new.exists()), (True, False))
+        self.reload(server, f"pid_file: '{new}'")
+        self.assertEqual((old.exists(), new.read_text()), (False, str(server.pid)))
+        self.reload(server, f"pid_file: '{self.folder}/./new'")
+        self.assertEqual(new.read_text(), str(server.pid))
+        new.write_text("1")  # of somebody else by now
+        self.reload(server, f"pid_file: '{old}'")
+        self.assertEqual((old.read_text(), new.read_text()), (str(server.pid), "1"))
+        self.reload(server, "")
+        self.assertFalse(old.exists())
+
     def test_what_a_change_would_take_is_said_without_a_server(self):
         old, new = self.folder / "old.conf", self.folder / "new.conf"
         old.write_text("port: 4222\nauthorization { user: a, password: one, timeout: 1 }\n")
@@ -405,6 +421,9 @@ class ConfigurationTest(unittest.TestCase):
         self.assertEqual(sorted(re.sub(" +", " ", line) for line in said.splitlines()),
                          ["live authorization", "live max_payload: 1MB is now 2MB", "restart port: 4222 is now 4223"])
         self.assertNotIn("two", said)
+        # As for a server that was started with the flag.
+        status, _, said = self.run_server("--check-reload", str(old), str(new), "-p", "4333")
+        self.assertEqual((status, len(said.splitlines()), "port" in said), (0, 2, False))
         status, _, said = self.run_server("--check-reload", str(old), str(old))
         self.assertEqual((status, said), (0, ""))
 
@@ -458,6 +477,8 @@ class ConfigurationTest(unittest.TestCase):
                 Client(server.port, heard=False, user="b", **{"pass": "wr0ng", "auth_token": "t0k3n", "jwt": "ey"}) as b:
             self.assertEqual(b.line(), "-ERR 'Authorization Violation'")
         self.reload(server, "authorization { users: [ {user: a, password: hunter4} ] }")
+        for written in ("$2c$11$hunter5", "my hunter5", '"hunter5', "12-hunter5", "hunter5\\q"):
+            self.reload(server, f"authorization {{ users: [ {{user: a, password: {written} }} ] }}", REFUSED)
         self.assertIn('<<- [CONNECT {', server.log)
         self.assertIn('[REDACTED]', server.log)
         self.assertIn('authentication error - User "b"', server.log)

@@ -166,6 +166,12 @@ class DaemonTest(unittest.TestCase):
                 self.assertIn(words, said.lower())
                 self.assertIn(missing, said)
         self.assertEqual(os.listdir(self.folder), [])
+        folder = self.folder / "d"
+        folder.mkdir()
+        status, said = self.refused("-P", str(folder))
+        self.assertEqual(status, 1)
+        self.assertIn("directory", said)
+        self.assertEqual(os.listdir(self.folder), ["d"])
 
     def test_without_its_ports_file_a_server_starts(self):
         missing = str(self.folder / "missing")
@@ -179,6 +185,11 @@ class DaemonTest(unittest.TestCase):
                                   capture_output=True, timeout=TIMEOUT, check=False)
             self.assertEqual(done.returncode, 1)
             self.assertRegex(done.stderr.decode(), rf"\[FTL\].*127\.0\.0\.1:{server.port}.*in use")
+            configuration = self.folder / "server.conf"
+            configuration.write_text(f"websocket {{ listen: '127.0.0.1:{server.port}', no_tls: true }}\n")
+            status, said = self.refused("-c", str(configuration))
+            self.assertEqual(status, 1)
+            self.assertIn(f"Error listening on port: 127.0.0.1:{server.port}: ", said)
         status, said = self.refused("-a", "300.1.1.1")
         self.assertEqual(status, 1)
         self.assertRegex(said, r"\[FTL\].*300\.1\.1\.1")
@@ -187,6 +198,9 @@ class DaemonTest(unittest.TestCase):
         file = self.folder / "log"
         configuration = self.folder / "server.conf"
         configuration.write_text("log_max_num: 3\n")
+        others = ["log.1", "log.2024", "log.2024.01.01", "log.2024.01.01.00.00.00.00000000", "log.2024-01-01.00.00.00.000000000"]
+        for name in others:
+            (self.folder / name).touch()
         process, port = self.logged_to(file, "--log_size_limit", "1000", "-DV", "-c", str(configuration))
         aside = re.compile(r"log\.\d{4}\.\d\d\.\d\d\.\d\d\.\d\d\.\d\d\.\d{9}")
         seen = set()
@@ -201,6 +215,7 @@ class DaemonTest(unittest.TestCase):
         self.assertGreater(len(seen | set(left)), 2)
         for name in left:
             self.assertLessEqual((self.folder / name).stat().st_size, 1200)
+        self.assertEqual([name for name in others if not (self.folder / name).exists()], [])
         self.assertIn("Rotated log, backup saved as ", file.read_text())
         process.terminate()
         self.assertEqual(process.wait(TIMEOUT), 0)
@@ -288,8 +303,9 @@ class DaemonTest(unittest.TestCase):
                     client.ping()
 
     def test_a_log_elsewhere_that_is_none_is_named(self):
-        for url, why in (("tcp://127.0.0.1:1", "Connection refused"), ("http://h:1", "expected udp://host:port or tcp://host:port"),
-                         ("udp://h", "expected a host and a port"), ("udp://127.0.0.1:x", "not supported")):
+        for url in ("http://h:1", "udp://h"):
+            self.assertEqual(self.refused("-r", url), (1, f'nuncio-server: -r: expected udp://host:port or tcp://host:port, found "{url}"\n'))
+        for url, why in (("tcp://127.0.0.1:1", "Connection refused"), ("udp://127.0.0.1:x", "not supported")):
             status, said = self.refused("-r", url)
             self.assertEqual(status, 1)
             self.assertIn(f'remote_syslog "{url}": ', said)
@@ -317,6 +333,7 @@ class DaemonTest(unittest.TestCase):
         status, said = send(f"reload={self.folder / 'none'}")
         self.assertEqual(status, 1)
         self.assertIn("is no process id", said)
+        self.assertEqual(send(f"reload={self.folder}"), (1, f'nuncio-server: "{self.folder}" is a directory, expected a process id, or a file that holds one\n'))
 
     def test_the_only_server_of_its_name_is_found(self):
         program = self.folder / "one-of-a-kind"

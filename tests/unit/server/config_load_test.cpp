@@ -206,6 +206,17 @@ TEST_CASE("config: options that contradict each other are named where they stand
             .starts_with("t.conf:2:14: found user \"a\" a second time"));
 }
 
+TEST_CASE("config: a password without a user is doubtful, as it lets everybody in") {
+  const std::string said = "found a password without a user, which nobody is asked for";
+  CHECK(wrong("authorization { password: x }") == "warning: t.conf:1:1: " + said);
+  CHECK(wrong("authorization { user: a, password: x }").empty());
+  const auto by_flag = interpret(parse_text("port: 1", "t.conf", no_world()),
+                                 [](settings& to) { to.node.access.password = "x"; });
+  REQUIRE(by_flag.problems.size() == 1);
+  CHECK(by_flag.problems.front().is_warning);
+  CHECK(to_string(by_flag.problems.front(), by_flag.files) == said);
+}
+
 TEST_CASE("config: two listeners on one port are doubtful") {
   const auto pair = [](std::string_view first, std::string_view second) {
     return wrong(std::string(first) + "\nws { no_tls: true, " + std::string(second) + " }");
@@ -292,12 +303,39 @@ TEST_CASE("config: users have a name and a password, or an nkey") {
   CHECK(wrong("authorization { users: {} }").find("expected a list of users") != std::string::npos);
 }
 
+TEST_CASE("config: a system's log elsewhere is a URL with a port") {
+  for (const std::string url :
+       {"udp://h:514", "tcp://127.0.0.1:1", "udp://[::1]:514", "udp://h:syslog", ""}) {
+    CAPTURE(url);
+    CHECK(good("remote_syslog: \"" + url + "\"").log.remote_syslog == url);
+  }
+  for (const std::string url : {"udp://x", "udp://x:", "udp://:514", "udp://[]:514", "http://x:514",
+                                "x:514", "udp://x:0", "udp://x:65536", "udp://x:99999999999"}) {
+    CAPTURE(url);
+    CHECK(wrong("remote_syslog: \"" + url + "\"") ==
+          "t.conf:1:16: remote_syslog: found \"" + url +
+              "\", expected udp://host:port or tcp://host:port");
+  }
+}
+
 TEST_CASE("config: a password is never in an error") {
   const auto text = wrong("authorization { users: [ {user: a, password: 12345} ] }");
   CHECK(text.find("password: found something else, expected a text; quote it") !=
         std::string::npos);
   CHECK(text.find("12345") == std::string::npos);
   CHECK(wrong("authorization { token: 777 }").find("777") == std::string::npos);
+  for (const std::string written :
+       {"leafnodes { authorization { password: 778899 } }",
+        "gateway { authorization { token: 778899 } }",
+        "leafnodes { remotes: [ { seed: 778899, proxy { password: 778899 } } ] }",
+        "jetstream { key: 778899, prev_key: 778899 }", "default_sentinel: \"eyJ778899\"",
+        "default_sentinel: 778899", "resolver: \"URL(http://u:778899@h/)\"",
+        "authorization { users: [ {nkey: SU778899} ] }"}) {
+    const auto said = wrong(written);
+    CAPTURE(said);
+    CHECK_FALSE(said.empty());
+    CHECK(said.find("778899") == std::string::npos);
+  }
 }
 
 TEST_CASE("config: permissions are subjects, lists, or allow and deny") {

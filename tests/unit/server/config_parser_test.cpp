@@ -351,8 +351,11 @@ TEST_CASE("config: a variable is a key further up in the same or an outer map") 
 
 TEST_CASE("config: quotes make a text of what looks like a variable, and so does bcrypt's prefix") {
   check_values({{"x: 1\na: '$x', b: \"$x\", c: y$x", "{x: 1, a: \"$x\", b: \"$x\", c: \"y$x\"}"},
-                {"a: $2a$11$abc", "{a: \"$2a$11$abc\"}"}});
-  CHECK(problems_in("a: $2b$11$abc").size() == 1);
+                {"a: $2a$11$abc", "{a: \"$2a$11$abc\"}"},
+                {"a: $2b$11$abc", "{a: \"$2b$11$abc\"}"},
+                {"a: $2x$11$abc", "{a: \"$2x$11$abc\"}"},
+                {"a: $2y$11$abc", "{a: \"$2y$11$abc\"}"}});
+  CHECK(problems_in("a: $2c$11$abc").size() == 1);
 }
 
 TEST_CASE("config: a variable's value is where it is referred to, and its inside where it is") {
@@ -384,13 +387,49 @@ TEST_CASE("config: the text of a variable of the environment is read as a value"
 TEST_CASE("config: a mistake in a variable's text is at the reference, as is a circle of them") {
   const fake_world world{
       .environment = {{"BAD", "a b"}, {"OUTER", "[$BAD]"}, {"A", "[$B]"}, {"B", "$A"}}};
-  const std::string bad = "found \"b\" in the environment's \"$BAD\", expected a new line or \",\"";
+  const std::string bad =
+      "found what may be a secret in the environment's \"$BAD\", expected a new line or \",\", or "
+      "quotes around the whole value";
   check_problems({{"a: $BAD\nb: 1", {"1:4: " + bad}},
                   {"a: $OUTER", {"1:4: " + bad}},
                   {"a: $A",
                    {"1:4: found the variables \"A\" > \"B\" > \"A\" in the environment's \"$B\", "
                     "expected no variable of the environment to refer to itself"}}},
                  world);
+}
+
+TEST_CASE("config: what may be a secret is quoted by no mistake in the grammar") {
+  const fake_world world{.environment = {{"PW", "my SECRET"}, {"QUOTED", "\"SECRET"}}};
+  const std::vector<std::string_view> values{
+      "my SECRET", "my,SECRET",     "my;SECRET:", "my}SECRET",  "my]SECRET", ".SECRET",
+      "-SECRET",   "12-SECRET",     "12.SECRET",  "12SECRET",   "\"SECRET",  "'SECRET",
+      "'a'SECRET", "\"a\"SECRET",   "(SECRET",    "{SECRET",    "[SECRET",   "[a SECRET",
+      "$SECRET",   "$1b$SECRET",    "/SECRET x",  "\\SECRET x", "$PW",       "$QUOTED",
+      "a\\SECRET", "=SECRET SECRET"};
+  for (const std::string key :
+       {"password", "pass", "TOKEN", "key", "\"db_secret\"", "seed", "url"}) {
+    for (const auto value : values) {
+      for (const std::string around : {"", "m { ", "l [ { a: 1, "}) {
+        auto text = around + key + ": " + std::string(value) + "\nb: \"c\"\n";
+        if (!around.empty()) text += "}";
+        CAPTURE(text);
+        const auto read = world.parse(text);
+        for (const auto& each : read.problems) {
+          CAPTURE(each.text);
+          const bool names_it = each.text.find("SECRET") != std::string::npos;
+          CHECK_FALSE(names_it);
+        }
+      }
+    }
+  }
+  check_problems(
+      {{"m { password: my SECRET }",
+        {"1:18: found what may be a secret, expected a new line, \",\" or \"}\", or quotes around "
+         "the whole value"}},
+       {"m { password: \"SECRET", {"1:15: found what may be a secret, expected a closing \""}},
+       {"m { password: a, other x y }", {"1:26: found \"y\", expected a new line, \",\" or \"}\""}},
+       {"m { password:\n}", {"2:1: found \"}\", expected a value for \"password\""}}},
+      world);
 }
 
 TEST_CASE("config: includes are merged into the map they stand in") {
