@@ -12,9 +12,11 @@ std::string shown(const value& found) {
     case kind::integer:
     case kind::real:
     case kind::time:
-      return found.text;
     case kind::text:
-      return quote(found.text);
+      if (found.is_from_environment) {
+        return std::string(to_string(found.what)) + " from the environment";
+      }
+      return found.what == kind::text ? quote(found.text) : found.text;
     case kind::list:
     case kind::map:
       return std::string(to_string(found.what));

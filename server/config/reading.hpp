@@ -50,7 +50,7 @@ class reading {
   std::size_t warnings_ = 0;
 };
 
-/// As messages show it: `"text"`, `12`, `a map`.
+/// As messages show it: `"text"`, `12`, `a map`, `a text from the environment`.
 [[nodiscard]] std::string shown(const value& found);
 
 }  // namespace nuncio::server::config

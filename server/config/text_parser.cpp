@@ -348,6 +348,7 @@ bool text_parser::read_value(value& into, std::size_t depth, bool in_list) {
   if (one.is_reference) return resolve(one.is.text, start, depth, into);
   into = std::move(one.is);
   into.at = place_of(start);
+  into.is_from_environment = fixed_place_.has_value();
   return true;
 }
 

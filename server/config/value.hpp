@@ -34,6 +34,8 @@ struct member;
 struct value {
   kind what = kind::text;
   bool boolean = false;
+  /// Then nobody shall see it: the environment is where passwords are kept out of files.
+  bool is_from_environment = false;
   place at;
   std::int64_t integer = 0;
   double real = 0;

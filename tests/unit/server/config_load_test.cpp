@@ -303,6 +303,35 @@ TEST_CASE("config: users have a name and a password, or an nkey") {
   CHECK(wrong("authorization { users: {} }").find("expected a list of users") != std::string::npos);
 }
 
+TEST_CASE("config: what the environment has is in no error") {
+  const surroundings world{no_world().read, [](const std::string& name) {
+                             return std::optional<std::string>(name == "LIST"
+                                                                   ? "[ {user: 778899}, SECRET ]"
+                                                               : name == "NUMBER" ? "778899"
+                                                                                  : "SECRET");
+                           }};
+  const auto said = [&world](std::string_view text) {
+    const auto out = interpret(parse_text(text, "t.conf", world));
+    REQUIRE_FALSE(out.problems.empty());
+    std::string all;
+    for (const auto& each : out.problems) all += to_string(each, out.files) + '\n';
+    return all;
+  };
+  CHECK(
+      said("port: $TEXT") ==
+      "t.conf:1:7: port: found a text from the environment, expected a port from 1 to 65535, or -1 "
+      "for any free one\n");
+  for (const std::string written :
+       {"port: $NUMBER", "x: $TEXT\nport: $x", "authorization { users: $TEXT }",
+        "authorization { users: $LIST }", "cluster { name: $NUMBER, routes: $TEXT }",
+        "operator: $TEXT", "http: $TEXT", "remote_syslog: $TEXT", "no_auth_user: $NUMBER"}) {
+    const auto errors = said(written);
+    CAPTURE(errors);
+    CHECK(errors.find("SECRET") == std::string::npos);
+    CHECK(errors.find("778899") == std::string::npos);
+  }
+}
+
 TEST_CASE("config: a system's log elsewhere is a URL with a port") {
   for (const std::string url :
        {"udp://h:514", "tcp://127.0.0.1:1", "udp://[::1]:514", "udp://h:syslog", ""}) {
