@@ -51,18 +51,18 @@ std::string own_name() {
 }  // namespace
 
 remote_sink::remote_sink(std::string url) : url_(std::move(url)), host_(own_name()) {
-  const auto fail = [this](const std::string& why) {
-    throw std::runtime_error("remote_syslog \"" + url_ + "\": " + why);
+  const auto because = [this](const std::string& why) {
+    return std::runtime_error("remote_syslog \"" + url_ + "\": " + why);
   };
   const auto where = config::to_syslog_address(url_);
-  if (!where) fail("expected " + std::string(config::syslog_form));
+  if (!where) throw because("expected " + std::string(config::syslog_form));
   if (where->is_tcp) kind_ = SOCK_STREAM;
 
   addrinfo wanted{};
   wanted.ai_socktype = kind_;
   addrinfo* found = nullptr;
   const int failure = ::getaddrinfo(where->host.c_str(), where->port.c_str(), &wanted, &found);
-  if (failure != 0) fail(::gai_strerror(failure));
+  if (failure != 0) throw because(::gai_strerror(failure));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, ::freeaddrinfo);
   std::memcpy(&address_, found->ai_addr, found->ai_addrlen);
   address_size_ = found->ai_addrlen;
@@ -75,7 +75,7 @@ remote_sink::remote_sink(std::string url) : url_(std::move(url)), host_(own_name
   if (!is_connected()) {
     const int error = errno;
     close();
-    fail(is_connecting_ ? "timeout" : std::generic_category().message(error));
+    throw because(is_connecting_ ? "timeout" : std::generic_category().message(error));
   }
 }
 

@@ -49,7 +49,7 @@ class tls_session::piece_cursor {
   [[nodiscard]] bool at_end() const noexcept { return at_ == end_; }
 
   // For one record: of a large piece as it lies, of small ones gathered in `room`.
-  std::span<const char> next(std::span<char> room) const {
+  [[nodiscard]] std::span<const char> next(std::span<char> room) const {
     if (left() >= room.size() || at_ + 1 == end_) return {begin(), left()};
     auto part = left();
     std::memcpy(room.data(), begin(), part);
