@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +26,13 @@ namespace nuncio::server::config {
 
 /// In ASCII.
 [[nodiscard]] std::string to_lower(std::string_view text);
+
+/// Is it this word, but for the case of its letters?
+[[nodiscard]] inline bool same_name(std::string_view written, std::string_view lower) noexcept {
+  return std::equal(written.begin(), written.end(), lower.begin(), lower.end(), [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
+  });
+}
 
 /// Between quotes, with what can't be shown as `\xHH`, and cut where it is very long.
 [[nodiscard]] std::string quote(std::string_view text);

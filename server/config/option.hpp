@@ -115,12 +115,6 @@ option<Block> custom_row(std::string_view names,
   return out;
 }
 
-[[nodiscard]] inline bool same_name(std::string_view written, std::string_view lower) noexcept {
-  return std::equal(written.begin(), written.end(), lower.begin(), lower.end(), [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
-  });
-}
-
 template <class Block>
 const option<Block>* find_option(const block<Block>& rows, std::string_view name) {
   for (const auto& each : rows) {

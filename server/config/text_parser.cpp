@@ -20,13 +20,6 @@ bool is_same(place a, place b) noexcept {
   return a.file == b.file && a.line == b.line && a.column == b.column;
 }
 
-bool is_keyword(std::string_view key) {
-  constexpr std::string_view include = "include";
-  return std::equal(key.begin(), key.end(), include.begin(), include.end(), [](char a, char b) {
-    return a == b || (a >= 'A' && a <= 'Z' && a - 'A' + 'a' == b);
-  });
-}
-
 /// Whether the value of such a key may be a secret, or have one in it as a URL may: by the names of
 /// options, and by those that one gives to variables.
 bool is_secret(std::string_view key) {
@@ -241,7 +234,7 @@ void text_parser::read_statement(scope where, std::size_t depth, bool in_list) {
   const auto outer_secret = secret_start_;
   if (!secret_start_ && is_secret(said.key)) secret_start_ = said.key_end;
   const bool has_secret = secret_start_.has_value();
-  if (said.is_raw_key && in_.space_here() > 0 && is_keyword(said.key)) {
+  if (said.is_raw_key && in_.space_here() > 0 && same_name(said.key, "include")) {
     read_include(depth);
     static_cast<void>(end_statement(where, said, depth, in_list));
     secret_start_ = outer_secret;
