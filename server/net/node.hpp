@@ -99,6 +99,7 @@ struct node {
   rate_limited protocol_error_notice;
   rate_limited violation_notice;
   rate_limited login_notice;
+  rate_limited full_queue_notice;  ///< of passwords: apart, so that refusals don't hide it
   rate_limited handshake_notice;
   rate_limited limit_notice;
 

@@ -127,7 +127,7 @@ bool client_role::ask_for_check(const decision& what) {
   };
   if (home.of().aside.post(std::move(job))) return true;
   check_.reset();
-  note_rarely(home.of().login_notice, log_level::error, "authentication error - ",
+  note_rarely(home.of().full_queue_notice, log_level::error, "authentication error - ",
               "too many passwords wait to be checked");
   return false;
 }
