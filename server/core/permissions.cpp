@@ -3,6 +3,7 @@
 #include <nuncio/protocol/subject.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 namespace nuncio::server {
@@ -69,14 +70,30 @@ std::optional<response_rules> with_defaults(std::optional<response_rules> rules)
   return rules;
 }
 
+std::atomic<std::uint64_t> last_number{0};
+
 }  // namespace
 
-publisher_rules::publisher_rules(const subject_rules& rules) : deny_(subjects_of(rules.deny)) {
+publisher_rules::publisher_rules(const subject_rules& rules)
+    : deny_(subjects_of(rules.deny)), number_(++last_number) {
   if (rules.allow) allow_.emplace(*rules.allow);
 }
 
 bool publisher_rules::allows(std::string_view subject) const noexcept {
   return (!allow_ || allow_->matches(subject)) && !deny_.matches(subject);
+}
+
+bool allowed_beginnings::ask(const publisher_rules& rules,
+                             std::string_view subject,
+                             slot& known) noexcept {
+  const auto allowed =
+      rules.allow_ ? rules.allow_->look_for(subject) : subject_set::answer{true, true};
+  if (!allowed.found) return false;
+  const auto denied = rules.deny_.look_for(subject);
+  if (allowed.by_beginning && denied.by_beginning && !denied.found) {
+    known = {detail::load(subject.data(), sizeof(slot::beginning)), rules.number_};
+  }
+  return !denied.found;
 }
 
 queue_patterns::queue_patterns(const subject_patterns& entries) : subjects_(subjects_of(entries)) {

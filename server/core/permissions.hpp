@@ -1,11 +1,13 @@
 #pragma once
 
+#include "hash.hpp"
 #include "subject_set.hpp"
 
 #include <nuncio/server/access.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -34,8 +36,36 @@ class publisher_rules {
   [[nodiscard]] bool allows(std::string_view subject) const noexcept;
 
  private:
+  friend class allowed_beginnings;
+
   std::optional<subject_set> allow_;
   subject_set deny_;
+  std::uint64_t number_;  // of no other rules
+};
+
+/// Remembers of which beginnings all subjects may be published, whatever follows: `foo.1234` may if
+/// there is `foo.>` to allow it and no deny entry begins like it. For publishers with more subjects
+/// than a match cache holds. One thread only.
+class allowed_beginnings {
+ public:
+  /// What `rules.allows(subject)` says.
+  bool allow(const publisher_rules& rules, std::string_view subject) noexcept {
+    if (subject.size() < sizeof(slot::beginning)) return rules.allows(subject);
+    const auto beginning = detail::load(subject.data(), sizeof(slot::beginning));
+    auto& known = slots_[((beginning ^ rules.number_) * detail::odd_a) >> (64 - slot_bits)];
+    if (known.beginning == beginning && known.rules == rules.number_) return true;
+    return ask(rules, subject, known);
+  }
+
+ private:
+  struct slot {
+    std::uint64_t beginning = 0;
+    std::uint64_t rules = 0;  // 0: none
+  };
+  static bool ask(const publisher_rules& rules, std::string_view subject, slot& known) noexcept;
+
+  static constexpr int slot_bits = 9;
+  std::array<slot, std::size_t{1} << slot_bits> slots_{};
 };
 
 /// Patterns that may name a queue each: `subject`, or `subject queue`.

@@ -78,6 +78,17 @@ bool subject_set::matches(std::string_view subject) const noexcept {
   return found;
 }
 
+subject_set::answer subject_set::look_for(std::string_view subject) const noexcept {
+  // By a hash only those are found whose literal part the subject has, which may be longer.
+  answer result{.by_beginning = lengths_.empty()};
+  each(subject, [&](const row& r) {
+    result.found = row_matches(r, subject);
+    result.by_beginning = result.found && r.open && r.prefix <= sizeof r.first;
+    return !result.found;
+  });
+  return result;
+}
+
 bool subject_set::covers(std::string_view subject) const noexcept {
   bool found = false;
   each_cover(subject, [&found](std::uint32_t) { return !(found = true); });

@@ -36,6 +36,13 @@ class subject_set {
 
   /// Is there one that a message to `subject` reaches? Wildcards in `subject` are taken literally.
   [[nodiscard]] bool matches(std::string_view subject) const noexcept;
+  struct answer {
+    bool found = false;
+    /// It is the same for all subjects that begin with the same eight bytes.
+    bool by_beginning = false;
+  };
+  /// matches(), and whether the first eight bytes of `subject`, which has as many, decided it.
+  [[nodiscard]] answer look_for(std::string_view subject) const noexcept;
   /// Is there one that reaches all that `subject` reaches, which may have wildcards?
   [[nodiscard]] bool covers(std::string_view subject) const noexcept;
 

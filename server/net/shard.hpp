@@ -329,6 +329,7 @@ class shard {
   match_cache cache_;
   match_entry scratch_;  // the answer for a subject that is not admitted
   match_entry nobody_;   // the last subject that nobody wanted; no targets
+  allowed_beginnings may_begin_;
   std::uint16_t sweep_at_ = 0;
   rendered_tails rendered_;
 

@@ -40,7 +40,7 @@ outcome shard::publish(const account& who,
   match_entry& entry = find_targets(who, subject, last_slot);
   if (may != nullptr && *may != nullptr && entry.allowed_by != *may) {
     const auto& rules = (*may)->publish;
-    if (rules && !rules->allows(subject)) return outcome::denied;
+    if (rules && !may_begin_.allow(*rules, subject)) return outcome::denied;
     // What isn't remembered is not worth the counting of owners.
     if (&entry != &scratch_) entry.allowed_by = *may;
   }

@@ -4,8 +4,10 @@
 
 #include <chrono>
 #include <memory>
+#include <random>
 #include <string>
 #include <string_view>
+#include <vector>
 
 using namespace nuncio::server;
 using namespace std::chrono_literals;
@@ -51,6 +53,46 @@ TEST_CASE("permissions: an empty allow list lets nothing be published") {
   const auto rules = publishing({.allow = subject_patterns{}});
   CHECK_FALSE(rules.allows("a"));
   CHECK_FALSE(rules.allows(""));
+}
+
+TEST_CASE("permissions: what is remembered of beginnings changes no answer") {
+  // Words that begin alike and lists that overlap, so that most rules decide within a beginning.
+  const std::vector<std::string> words = {"ab", "abcd", "abcdefgh", "x"};
+  std::mt19937 random(1);
+  const auto word = [&] { return words[random() % words.size()]; };
+  const auto subject = [&] {
+    auto text = word();
+    for (auto more = random() % 4; more != 0; --more) text += "." + word();
+    return text;
+  };
+  const auto patterns = [&](std::size_t count) {
+    subject_patterns all;
+    for (std::size_t i = 0; i < count; ++i) {
+      auto pattern = random() % 3 == 0 ? "*." + subject() : subject();
+      if (random() % 2 == 0) pattern += random() % 2 == 0 ? ".>" : ".*";
+      all.push_back(std::move(pattern));
+    }
+    return all;
+  };
+  std::vector<publisher_rules> several;
+  for (int i = 0; i < 50; ++i) {
+    const auto most = i % 10 == 0 ? 3 * subject_set::max_scanned : 6;
+    several.push_back(
+        publishing({.allow = patterns(random() % most), .deny = patterns(random() % most)}));
+    several.push_back(publishing({.deny = patterns(random() % 6)}));
+  }
+  allowed_beginnings memory;
+  std::size_t allowed = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    const auto text = subject();
+    const auto& rules = several[random() % several.size()];
+    const bool expected = rules.allows(text);
+    allowed += expected ? 1 : 0;
+    INFO(text);
+    REQUIRE(memory.allow(rules, text) == expected);
+  }
+  CHECK(allowed > 20'000);
+  CHECK(allowed < 180'000);
 }
 
 TEST_CASE("permissions: wildcards in a published subject are taken literally") {
