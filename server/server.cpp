@@ -123,7 +123,8 @@ node::node(options settings,
            log_sink& sink,
            std::uint64_t seed,
            boost::asio::io_context* users_loop)
-    : opts(std::move(settings)),
+    : start(std::chrono::system_clock::now()),
+      opts(std::move(settings)),
       log(sink),
       loop(users_loop),
       index(seed),
@@ -195,6 +196,32 @@ void node::run_on_first(const std::function<void()>& work) const {
     done.set_value();
   });
   done.get_future().wait();
+}
+
+stats node::statistics() {
+  stats out;
+  for (const auto& each : shards) {
+    const auto& from = each->counters();
+    const auto add = [](std::uint64_t& to, const shard_counters::counter& c) {
+      to += c.load(std::memory_order_relaxed);
+    };
+    add(out.in_messages, from.in_messages);
+    add(out.in_bytes, from.in_bytes);
+    add(out.out_messages, from.out_messages);
+    add(out.out_bytes, from.out_bytes);
+    add(out.total_connections, from.connections);
+    add(out.slow_consumers, from.slow_consumers);
+    add(out.stale_connections, from.stale_connections);
+    add(out.stalled_producers, from.stalled_producers);
+    add(out.moved_connections, from.moved_connections);
+  }
+  out.connections = connections.load(std::memory_order_relaxed);
+  all_accounts.for_each([&out](const account& each) {
+    out.subscriptions += each.subscriptions.load(std::memory_order_relaxed);
+    out.own_subscriptions += each.own_subscriptions.load(std::memory_order_relaxed);
+  });
+  out.refused_password_checks = aside.refused();
+  return out;
 }
 
 void node::last_one_left() noexcept {
@@ -346,29 +373,7 @@ const std::string& server::name() const noexcept {
 }
 
 stats server::statistics() const {
-  stats out;
-  const node& shared = running_->shared;
-  for (const auto& each : shared.shards) {
-    const auto& from = each->counters();
-    const auto add = [](std::uint64_t& to, const shard_counters::counter& c) {
-      to += c.load(std::memory_order_relaxed);
-    };
-    add(out.in_messages, from.in_messages);
-    add(out.in_bytes, from.in_bytes);
-    add(out.out_messages, from.out_messages);
-    add(out.out_bytes, from.out_bytes);
-    add(out.total_connections, from.connections);
-    add(out.slow_consumers, from.slow_consumers);
-    add(out.stale_connections, from.stale_connections);
-    add(out.stalled_producers, from.stalled_producers);
-    add(out.moved_connections, from.moved_connections);
-  }
-  out.connections = shared.connections.load(std::memory_order_relaxed);
-  running_->shared.all_accounts.for_each([&out](const account& each) {
-    out.subscriptions += each.subscriptions.load(std::memory_order_relaxed);
-  });
-  out.refused_password_checks = shared.aside.refused();
-  return out;
+  return running_->shared.statistics();
 }
 
 }  // namespace nuncio::server

@@ -25,6 +25,17 @@ class subject_mapping {
                                pick_random& random) const = 0;
 };
 
+/// Messages that have passed, from any thread.
+struct traffic {
+  std::atomic<std::uint64_t> messages{0};
+  std::atomic<std::uint64_t> bytes{0};  ///< headers and payloads
+
+  void add(std::uint64_t count, std::uint64_t size) noexcept {
+    messages.fetch_add(count, std::memory_order_relaxed);
+    bytes.fetch_add(size, std::memory_order_relaxed);
+  }
+};
+
 /// An isolated space of subjects. Its literal subscriptions lie in the server's one index, with the
 /// id mixed into hash and comparison; its wildcards are its own.
 ///
@@ -37,8 +48,14 @@ struct account {
   const std::uint32_t id;
   const std::string name;
   wildcard_trie wildcards;
-  std::atomic<std::int64_t> subscriptions{0};
+  std::atomic<std::int64_t> subscriptions{0};      ///< but for the next
+  std::atomic<std::int64_t> own_subscriptions{0};  ///< of the server itself
+  std::atomic<std::uint64_t> insertions{0};        ///< of subscriptions, ever
+  mutable std::atomic<std::uint64_t> look_ups{0};  ///< of subjects that no shard remembered
   std::atomic<std::int64_t> connections{0};
+  std::atomic<std::uint64_t> slow_consumers{0};  ///< connections that were ended for it
+  traffic sent;                                  ///< to its clients
+  traffic received;                              ///< from them; both are added to by batches
   std::atomic<const subject_mapping*> mapping{nullptr};
 
   // Limits; negative: none. A reload may change them.

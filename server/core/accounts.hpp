@@ -35,6 +35,11 @@ class accounts {
     by_name_.emplace(made.name, &made);
     return made;
   }
+  /// Empty: there is none with this id.
+  [[nodiscard]] std::string name_of(std::uint32_t id) {
+    const std::scoped_lock held(lock_);
+    return id == 0 || id > all_.size() ? std::string() : all_[id - 1].name;
+  }
   /// Calls use(account&) for each, in the order in which they were made; it must not come back
   /// here.
   template <class Use>

@@ -43,7 +43,7 @@ class sid_map {
 
   /// Pre: its sid is not in the map.
   void insert(subscription* sub) {
-    if ((size_ + 1) * 8 > capacity_ * 7) resize(capacity_ == 0 ? 4 : capacity_ * 2);
+    if ((size_ + 1) * 8 > capacity_ * 7) resize(capacity_ == 0 ? 2 : capacity_ * 2);
     const auto hashed = hash(sub->sid());
     put(hashed, slot_of(sub, hashed));
     ++size_;

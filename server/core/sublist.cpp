@@ -7,6 +7,7 @@ bool sublist::insert(account& who, subscription* sub, epoch_member& epoch) {
   const bool first = literal ? exact_.insert(exact_.hash(who.id, sub->subject()), sub, epoch)
                              : who.wildcards.insert(sub, epoch);
   who.subscriptions.fetch_add(1, std::memory_order_relaxed);
+  who.insertions.fetch_add(1, std::memory_order_relaxed);
   bump(who, *sub, literal);
   return first;
 }

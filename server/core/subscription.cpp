@@ -1,8 +1,11 @@
 #include "subscription.hpp"
 
+#include "receiver.hpp"
+
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace nuncio::server {
 
@@ -42,6 +45,16 @@ subscription* subscription::create(receiver& owner,
 void subscription::destroy(void* self) noexcept {
   static_cast<subscription*>(self)->~subscription();
   std::free(self);
+}
+
+subscription_view view_of(const subscription& sub, std::string account) {
+  return {std::string(sub.subject()),
+          std::string(sub.queue()),
+          std::string(sub.sid()),
+          std::move(account),
+          sub.delivered.load(std::memory_order_relaxed),
+          sub.max.load(std::memory_order_relaxed),
+          sub.owner->id};
 }
 
 }  // namespace nuncio::server

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <nuncio/server/views.hpp>
+
 #include <atomic>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace nuncio::server {
@@ -81,5 +84,8 @@ inline std::string_view subscription::part(int which) const noexcept {
   for (int i = 0; i < which; ++i) at += sizes[i];
   return {at, sizes[which]};
 }
+
+/// As it is now. `account`: its name.
+[[nodiscard]] subscription_view view_of(const subscription& sub, std::string account);
 
 }  // namespace nuncio::server

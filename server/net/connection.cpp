@@ -16,24 +16,44 @@ std::string_view to_string(close_reason reason) noexcept {
       return "Maximum Message Payload Exceeded";
     case close_reason::max_control_line:
       return "Maximum Control Line Exceeded";
+    case close_reason::max_subscriptions:
+      return "Maximum Subscriptions Exceeded";
+    case close_reason::bad_protocol_version:
+      return "Bad Client Protocol Version";
+    case close_reason::no_responders_without_headers:
+      return "No Responders Requires Headers";
+    case close_reason::authentication_timeout:
+      return "Authentication Timeout";
     case close_reason::authorization:
       return "Authentication Failure";
-    case close_reason::limits:
+    case close_reason::max_connections:
       return "Maximum Connections Exceeded";
+    case close_reason::max_account_connections:
+      return "Maximum Account Connections Exceeded";
     case close_reason::slow_pending:
       return "Slow Consumer (Pending Bytes)";
     case close_reason::slow_write_deadline:
       return "Slow Consumer (Write Deadline)";
     case close_reason::stale:
       return "Stale Connection";
-    case close_reason::io_error:
+    case close_reason::read_error:
       return "Read Error";
+    case close_reason::write_error:
+      return "Write Error";
     case close_reason::shutdown:
       return "Server Shutdown";
     case close_reason::tls_handshake:
       return "TLS Handshake Failure";
+    case close_reason::kicked:
+      return "Kicked";
   }
   return "Unknown";
+}
+
+wall_time to_wall_time(coarse_time at) {
+  if (at == coarse_time{}) return {};
+  return std::chrono::system_clock::now() -
+         std::chrono::duration_cast<wall_time::duration>(std::chrono::steady_clock::now() - at);
 }
 
 std::string ip_text(const boost::asio::ip::address& address) {
@@ -42,11 +62,51 @@ std::string ip_text(const boost::asio::ip::address& address) {
   return (mapped ? make_address_v4(v4_mapped, address.to_v6()) : address).to_string();
 }
 
+namespace {
+
+close_reason reason_for(protocol::errc code) noexcept {
+  using protocol::errc;
+  switch (code) {
+    case errc::stale_connection:
+      return close_reason::stale;
+    case errc::max_connections:
+    case errc::throttled:
+      return close_reason::max_connections;
+    case errc::max_account_connections:
+      return close_reason::max_account_connections;
+    case errc::authorization_violation:
+      return close_reason::authorization;
+    case errc::authentication_timeout:
+      return close_reason::authentication_timeout;
+    case errc::peer_error:
+      return close_reason::client_closed;
+    case errc::max_payload:
+      return close_reason::max_payload;
+    case errc::control_line_exceeded:
+      return close_reason::max_control_line;
+    case errc::max_subscriptions:
+      return close_reason::max_subscriptions;
+    case errc::invalid_client_protocol:
+      return close_reason::bad_protocol_version;
+    case errc::no_responders_headers:
+      return close_reason::no_responders_without_headers;
+    default:
+      return close_reason::protocol_error;
+  }
+}
+
+}  // namespace
+
 connection::connection(shard& owner,
                        std::uint64_t cid,
                        std::unique_ptr<stream> bytes,
                        boost::asio::ip::tcp::endpoint peer)
-    : receiver(cid), home_(&owner), stream_(std::move(bytes)), peer_(std::move(peer)) {
+    : receiver(cid),
+      home_(&owner),
+      account_(&owner.of().all_accounts.global()),
+      stream_(std::move(bytes)),
+      peer_(std::move(peer)),
+      start_(std::chrono::system_clock::now()) {
   queue.owner = &owner;
 }
 
@@ -65,33 +125,7 @@ void connection::send_pong() {
 protocol::flow connection::fail(protocol::errc code) {
   send(protocol::error_line(code));
   if (!protocol::closes_connection(code)) return protocol::flow::go_on;
-  using protocol::errc;
-  switch (code) {
-    case errc::stale_connection:
-      end(close_reason::stale);
-      break;
-    case errc::max_connections:
-    case errc::max_account_connections:
-    case errc::throttled:
-      end(close_reason::limits);
-      break;
-    case errc::authorization_violation:
-    case errc::authentication_timeout:
-      end(close_reason::authorization);
-      break;
-    case errc::peer_error:
-      end(close_reason::client_closed);
-      break;
-    case errc::max_payload:
-      end(close_reason::max_payload);
-      break;
-    case errc::control_line_exceeded:
-      end(close_reason::max_control_line);
-      break;
-    default:
-      end(close_reason::protocol_error);
-      break;
-  }
+  end(reason_for(code));
   return protocol::flow::closed;
 }
 
@@ -107,6 +141,29 @@ void connection::resume() {
 
 void connection::set_timer(std::chrono::milliseconds delay) {
   home().set_timer(*this, delay);
+}
+
+connection_view connection::view() const {
+  connection_view out;
+  out.cid = id;
+  out.type = type();
+  out.ip = ip_text(peer_.address());
+  out.port = peer_.port();
+  out.start = start_;
+  out.in_messages = in_messages_;
+  out.in_bytes = in_bytes_;
+  out.stalls = stalls_;
+  out.account = its_account().name;
+  if (auto of = stream_->tls()) out.tls = std::move(*of);
+  {
+    const std::scoped_lock held(queue.lock);
+    out.pending_bytes = queue.bytes;
+    out.out_messages = queue.out_messages;
+    out.out_bytes = queue.out_bytes;
+    out.last_activity = to_wall_time(queue.last_out);
+  }
+  role_->show(out);
+  return out;
 }
 
 void connection::on_readable(bool) {

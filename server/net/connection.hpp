@@ -10,6 +10,7 @@
 
 #include <nuncio/protocol/error.hpp>
 #include <nuncio/server/role.hpp>
+#include <nuncio/server/views.hpp>
 
 #include <boost/asio/ip/tcp.hpp>
 
@@ -23,8 +24,12 @@
 
 namespace nuncio::server {
 
+struct account;
 class shard;
 struct node;
+
+/// Of a moment that has passed; nothing is the epoch.
+[[nodiscard]] wall_time to_wall_time(coarse_time at);
 
 /// An address as people write it: IPv4 also where the listener's socket is IPv6.
 [[nodiscard]] std::string ip_text(const boost::asio::ip::address& address);
@@ -33,7 +38,7 @@ struct node;
 /// taken, and a role that says what it all means. Owns next to nothing while idle.
 ///
 /// Thread safety: its shard's thread, but for `queue` (see there) and what `receiver` shares.
-class connection final : public receiver, private stream_events {
+class connection final : public receiver, private stream_events, private wheel_timer {
  public:
   connection(shard& owner,
              std::uint64_t cid,
@@ -59,6 +64,18 @@ class connection final : public receiver, private stream_events {
   /// on_timer() is called once, up to a tick late; a second call replaces the first.
   void set_timer(std::chrono::milliseconds delay);
 
+  /// The account it belongs to, the global one until it has said more. Set by its own shard; any
+  /// may look.
+  ///@{
+  [[nodiscard]] account& its_account() const noexcept {
+    return *account_.load(std::memory_order_relaxed);
+  }
+  void join(account& which) noexcept { account_.store(&which, std::memory_order_relaxed); }
+  ///@}
+  [[nodiscard]] wall_time start() const noexcept { return start_; }
+  /// What it is and has done, and who it is.
+  [[nodiscard]] connection_view view() const;
+
   /// Its shard, on that shard's thread.
   [[nodiscard]] shard& home() const noexcept { return *home_.load(std::memory_order_relaxed); }
   /// Any shard may ask it of itself.
@@ -79,7 +96,7 @@ class connection final : public receiver, private stream_events {
   [[nodiscard]] role& meaning() const noexcept { return *role_; }
   [[nodiscard]] bool is_ending() const noexcept { return reason_.has_value(); }
 
-  outbound_queue queue;
+  mutable outbound_queue queue;
 
  private:
   friend class proxy_opening;
@@ -94,16 +111,12 @@ class connection final : public receiver, private stream_events {
   static constexpr std::uint8_t stays = 0xff;
 
   std::atomic<shard*> home_;  // null while it moves
+  std::atomic<account*> account_;
   std::unique_ptr<role> role_;
   std::unique_ptr<stream> stream_;
   const websocket_framing* framing_ = nullptr;  // the stream's; any shard may look
   std::unique_ptr<opening> opening_;            // null once the role gets input
   outlet* own_outlet_ = nullptr;
-  struct timer_link : wheel_timer {
-    explicit timer_link(connection& c) noexcept : of(&c) {}
-    connection* of;
-  } timer_{*this};
-
   kept_input kept_;
   boost::asio::ip::tcp::endpoint peer_;
   std::optional<close_reason> reason_;
@@ -117,6 +130,10 @@ class connection final : public receiver, private stream_events {
   std::uint16_t paused_ms_ = 0;  // in the second that began at pause_second_
   std::uint32_t pause_second_ = 0;
   std::uint32_t read_ = 0;  // bytes since the last census, modulo 2^32
+  std::uint32_t stalls_ = 0;
+  std::uint64_t in_messages_ = 0;
+  std::uint64_t in_bytes_ = 0;  // headers and payloads
+  const wall_time start_;
 };
 
 }  // namespace nuncio::server

@@ -6,6 +6,7 @@
 
 #include <nuncio/protocol/info.hpp>
 #include <nuncio/server/options.hpp>
+#include <nuncio/server/views.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -44,6 +45,7 @@ class in_force {
   ~in_force() = default;
 
   const options opts;
+  const wall_time loaded = std::chrono::system_clock::now();
   const entrance standard;
   const entrance websocket;
 

@@ -6,6 +6,7 @@
 #include "core/epochs.hpp"
 #include "core/sublist.hpp"
 #include "in_force.hpp"
+#include "observer.hpp"
 #include "rate_counter.hpp"
 #include "rate_limited.hpp"
 #include "tally.hpp"
@@ -14,6 +15,8 @@
 #include <nuncio/server/log.hpp>
 #include <nuncio/server/options.hpp>
 #include <nuncio/server/role.hpp>
+#include <nuncio/server/stats.hpp>
+#include <nuncio/server/views.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -44,6 +47,7 @@ struct node {
   node& operator=(const node&) = delete;
   ~node();
 
+  const wall_time start;
   const options opts;
   log_sink& log;
   /// Of the user's, on which the only shard runs; null: shards have their own.
@@ -65,9 +69,13 @@ struct node {
   rate_counter websocket_handshake_rate;
   std::unique_ptr<epochs> all_epochs;
   std::vector<std::unique_ptr<shard>> shards;
+  /// Null: nobody watches. Set before the shards run.
+  observer* watcher = nullptr;
   /// Gives a new connection its meaning.
   std::function<std::unique_ptr<role>(connection&)> make_client;
 
+  /// Thread: any. Cost: a few loads per shard and account; stops nobody.
+  [[nodiscard]] stats statistics();
   /// What INFO tells every client, and the one with this id at this address besides.
   [[nodiscard]] static protocol::server_info info_for(const in_force& rules,
                                                       std::uint64_t cid,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "small_mutex.hpp"
+
 #include <sys/uio.h>
 
 #include <array>
@@ -7,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 namespace nuncio::server {
@@ -34,6 +35,11 @@ struct chunk {
   static void free_all(chunk* first) noexcept;
 };
 
+struct message_count {
+  std::uint32_t messages = 0;
+  std::uint64_t bytes = 0;  ///< headers and payloads
+};
+
 /// What a connection's socket has not taken yet.
 ///
 /// Thread safety: any thread, under `lock`, which is never held over a system call or an
@@ -41,7 +47,7 @@ struct chunk {
 /// `look_posted`, or it is `closed`. So no bytes stay with nobody to send them. A chunk that was
 /// made outside of the lock is appended only after deciding anew.
 struct outbound_queue {
-  std::mutex lock;
+  small_mutex lock;
   shard* owner = nullptr;    ///< nobody while the connection moves
   bool sending = false;      ///< somebody has the right to send and holds what was at the head
   bool wait_armed = false;   ///< the owner waits for writability
@@ -54,7 +60,8 @@ struct outbound_queue {
   chunk* tail = nullptr;
   std::uint64_t bytes = 0;  ///< queued, and in the hands of whoever sends
   std::uint64_t out_messages = 0;
-  std::uint64_t out_bytes = 0;
+  std::uint64_t out_bytes = 0;  ///< headers and payloads
+  coarse_time last_out;         ///< when something was sent or queued
   /// Subscriptions whose limit a foreign shard has reached: a name to look up, never to follow.
   struct spent {
     subscription* sub;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "outbound.hpp"
+
 #include <sys/uio.h>
 
 #include <cstdint>
@@ -19,11 +21,11 @@ struct outlet {
   char* data = nullptr;  ///< staged bytes, from the shard's free lists
   std::uint32_t size = 0;
   std::uint32_t capacity = 0;
-  std::uint32_t cut = 0;       ///< start of the staged bytes that are not in `pieces` yet
-  std::uint32_t uses = 0;      ///< remembered matches that name it
-  std::uint32_t messages = 0;  ///< for the receiver's counters
-  std::size_t lent = 0;        ///< bytes of `pieces` that are not ours
-  std::vector<iovec> pieces;   ///< only with borrowed payloads
+  std::uint32_t cut = 0;      ///< start of the staged bytes that are not in `pieces` yet
+  std::uint32_t uses = 0;     ///< remembered matches that name it
+  message_count staged;       ///< for the receiver's counters
+  std::size_t lent = 0;       ///< bytes of `pieces` that are not ours
+  std::vector<iovec> pieces;  ///< only with borrowed payloads
   bool dirty = false;
   bool loose = false;  ///< on the list of those to be given back
   bool carries_pong = false;

@@ -72,14 +72,14 @@ void proxy_opening::look() {
   if (got == 0) return owner.end(close_reason::client_closed);
   if (got < 0) {
     const bool is_early = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    return is_early ? wait_for(1) : owner.end(close_reason::io_error);
+    return is_early ? wait_for(1) : owner.end(close_reason::read_error);
   }
   const auto size = static_cast<std::size_t>(got);
   const auto progress = header_.feed({bytes.data(), size});
   // It is there: this takes what was looked at.
   if (progress.taken != 0 &&
       ::recv(descriptor, bytes.data(), progress.taken, 0) != static_cast<ssize_t>(progress.taken)) {
-    return owner.end(close_reason::io_error);
+    return owner.end(close_reason::read_error);
   }
   switch (progress.now) {
     case proxy_header::state::more:

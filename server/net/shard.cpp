@@ -18,6 +18,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds drain_limit{1000};
+// Many are remembered.
+constexpr std::size_t most_shown_of_closed = 64;
 // Under way at a time, in all shards: each takes some 50 KB.
 constexpr std::size_t most_handshakes = 1024;
 
@@ -251,7 +253,7 @@ void shard::recount_by_address(connection& c) {
 void shard::refuse_address(connection& c, connection_type by, bool has_greeted) {
   note_rarely(c, node_.limit_notice, log_level::error, "Too many connections of this address", {});
   const bool may_greet = rules_->entrance_of(by).first == tls_options::first_word::info;
-  if (!has_greeted && !may_greet) return c.end(close_reason::limits);
+  if (!has_greeted && !may_greet) return c.end(close_reason::max_connections);
   if (!has_greeted) c.role_->on_open();
   c.fail(protocol::errc::max_connections);
 }
@@ -263,6 +265,13 @@ void shard::next_handshake() {
     if (found == connections_.end() || found->second->is_ending()) continue;
     if (const auto& waits = found->second->opening_) return waits->on_turn();
   }
+}
+
+std::vector<std::uint64_t> shard::cids() const {
+  std::vector<std::uint64_t> out;
+  out.reserve(connections_.size());
+  for (const auto& [cid, c] : connections_) out.push_back(cid);
+  return out;
 }
 
 void shard::begin_end(connection& c) {
@@ -309,19 +318,33 @@ void shard::enroll(connection& c) {
 }
 
 void shard::strike_off(connection& c) {
-  c.timer_.unlink();
+  c.unlink();
   if (std::exchange(c.in_blocked_, false)) std::erase(blocked_, &c);
   connections_.erase(c.id);
   size_.store(connections_.size(), std::memory_order_relaxed);
 }
 
+void shard::tell_of_end(const connection& c) {
+  auto last = c.view();
+  last.stop = std::chrono::system_clock::now();
+  last.reason = *c.reason_;  // NOLINT(bugprone-unchecked-optional-access): it has ended
+  c.role_->each_subscription([&last](const subscription& each) {
+    if (last.subscription_list.size() < most_shown_of_closed) {
+      last.subscription_list.push_back(view_of(each, last.account));
+    }
+  });
+  node_.watcher->on_closed(std::move(last));
+}
+
 void shard::finish(connection& c) {
   c.over_ = true;
+  if (node_.watcher != nullptr) tell_of_end(c);
   c.closed.store(true, std::memory_order_relaxed);
   // Only what end() has given a reason is finished.
   c.role_->on_close(*c.reason_);  // NOLINT(bugprone-unchecked-optional-access)
   if (c.reason_ == close_reason::slow_pending || c.reason_ == close_reason::slow_write_deadline) {
     shard_counters::add(counters_.slow_consumers, 1);
+    c.its_account().slow_consumers.fetch_add(1, std::memory_order_relaxed);
   } else if (c.reason_ == close_reason::stale) {
     shard_counters::add(counters_.stale_connections, 1);
   }
@@ -354,7 +377,7 @@ void shard::retire_when_idle(connection& c) {
 }
 
 void shard::set_timer(connection& c, milliseconds delay) {
-  wheel_.schedule(c.timer_, static_cast<std::uint64_t>(delay / tick_));
+  wheel_.schedule(c, static_cast<std::uint64_t>(delay / tick_));
 }
 
 void shard::note_rarely(const connection& about,
@@ -383,7 +406,7 @@ void shard::arm_tick() {
 void shard::on_tick() {
   enter();
   wheel_.advance([](wheel_timer& timer) {
-    connection& c = *static_cast<connection::timer_link&>(timer).of;
+    connection& c = static_cast<connection&>(timer);
     if (!c.is_ending()) c.role_->on_timer();
   });
   check_blocked();
@@ -445,7 +468,8 @@ void shard::reload(std::shared_ptr<const in_force> next, std::function<void()> d
       if (c->is_ending()) continue;
       if (node_.excess.fetch_sub(1, std::memory_order_relaxed) <= 0) break;
       if (c->opening_ != nullptr) {
-        c->end(close_reason::limits);  // it might be that TLS or HTTP is what it understands
+        c->end(
+            close_reason::max_connections);  // it might be that TLS or HTTP is what it understands
       } else {
         c->fail(protocol::errc::max_connections);
       }

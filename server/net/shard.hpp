@@ -151,6 +151,22 @@ class shard {
     if (found != connections_.end()) use(found->second->meaning());
   }
 
+  /// Likewise, use(const connection&).
+  template <class Use>
+  void with_connection(std::uint64_t cid, Use use) const {
+    const auto found = connections_.find(cid);
+    if (found != connections_.end() && !found->second->is_ending()) use(*found->second);
+  }
+  [[nodiscard]] std::vector<std::uint64_t> cids() const;
+  /// Calls visit(const match_entry&) for each match that is remembered and true.
+  template <class Visit>
+  void each_match(Visit visit) const {
+    for (unsigned i = 0; i < match_cache::size; ++i) {
+      const match_entry* const entry = cache_.at(static_cast<std::uint16_t>(i));
+      if (entry != nullptr && entry->stamp == node_.index.stamp(entry->place)) visit(*entry);
+    }
+  }
+
   void stage_bytes(connection& to, std::string_view bytes);
   void stage_pong(connection& to);
   /// Sends what this batch has staged for a connection of this shard.
@@ -198,6 +214,7 @@ class shard {
   // Reading.
   void serve(connection& c);
   bool take_input(connection& c, char* data, std::size_t size);
+  void count_for(connection& c, std::uint64_t messages, std::uint64_t bytes);
   void go_on_reading(connection& c, stream::status state);
   void break_off(connection& c);
   void pause(connection& c);
@@ -231,7 +248,7 @@ class shard {
   void mark_dirty(outlet& o);
   void make_room(outlet& o, std::size_t wanted);
   void mark_loose(outlet& o);
-  void stage(outlet& o, std::string_view prefix, std::string_view tail);
+  void stage(outlet& o, std::string_view prefix, std::string_view tail, std::size_t body_size);
   void lend(outlet& o, std::string_view bytes);
   void flush_early(outlet& o);
   void flush_all();
@@ -243,23 +260,23 @@ class shard {
                      const iovec* pieces,
                      std::size_t count,
                      std::size_t total,
-                     std::uint32_t messages);
+                     const message_count& what);
   void send_staged(connection& c,
-                   std::unique_lock<std::mutex>& held,
+                   std::unique_lock<small_mutex>& held,
                    const iovec* pieces,
                    std::size_t count,
                    std::size_t total);
   void ask_owner(connection& c);
   void append(connection& c,
-              std::unique_lock<std::mutex>& held,
+              std::unique_lock<small_mutex>& held,
               const iovec* pieces,
               std::size_t count,
               std::size_t total);
-  void send_queued(connection& c, std::unique_lock<std::mutex>& held);
+  void send_queued(connection& c, std::unique_lock<small_mutex>& held);
   void note_pressure(connection& c);
   void leave_out(connection& c, bool yes);
   void match_anew();
-  void arm_writable(connection& c, std::unique_lock<std::mutex>& held);
+  void arm_writable(connection& c, std::unique_lock<small_mutex>& held);
   [[nodiscard]] bool takes_nothing(connection& c);
   void on_writable(connection& c);
   void post_looks();
@@ -284,6 +301,7 @@ class shard {
   void enroll(connection& c);
   void strike_off(connection& c);
   void finish(connection& c);
+  void tell_of_end(const connection& c);
   void retire_when_idle(connection& c);
   void begin_stop();
   void end_loop_if_done();

@@ -37,7 +37,7 @@ void shard::serve(connection& c) {
     case stream::status::ended:
       return c.end(close_reason::client_closed);
     case stream::status::failed:
-      return c.end(close_reason::io_error);
+      return c.end(close_reason::read_error);
     case stream::status::violated:
       return break_off(c);
     default:
@@ -61,7 +61,11 @@ bool shard::take_input(connection& c, char* data, std::size_t size) {
   }
   pressure_ = 0;
   must_wait_ = false;
+  const auto messages = counters_.in_messages.load(std::memory_order_relaxed);
+  const auto bytes = counters_.in_bytes.load(std::memory_order_relaxed);
   const auto verdict = c.role_->on_input({data, size});
+  count_for(c, counters_.in_messages.load(std::memory_order_relaxed) - messages,
+            counters_.in_bytes.load(std::memory_order_relaxed) - bytes);
   c.kept_.needed = 0;
   if (verdict.next == protocol::flow::closed) {
     input_.drop(c.kept_);
@@ -77,6 +81,14 @@ bool shard::take_input(connection& c, char* data, std::size_t size) {
   }
   c.suspended_ = verdict.next == protocol::flow::suspended;
   return !c.suspended_;
+}
+
+// What one of its inputs held.
+void shard::count_for(connection& c, std::uint64_t messages, std::uint64_t bytes) {
+  if (messages == 0) return;
+  c.in_messages_ += messages;
+  c.in_bytes_ += bytes;
+  c.its_account().received.add(messages, bytes);
 }
 
 void shard::go_on_reading(connection& c, stream::status state) {
@@ -112,6 +124,7 @@ void shard::pause(connection& c) {
       must_wait_ ? longest_pause : std::clamp(left / 5, shortest_pause, longest_pause);
   if (in_budget) c.paused_ms_ = static_cast<std::uint16_t>(c.paused_ms_ + delay.count());
   shard_counters::add(counters_.stalled_producers, 1);
+  ++c.stalls_;
   auto timer = std::make_shared<boost::asio::steady_timer>(io_, delay);
   // The handler holds the timer, and the connection counts it as a wait.
   timer->async_wait([&c, timer](const boost::system::error_code&) { c.on_readable(false); });

@@ -89,8 +89,8 @@ bool shard::hand_over(connection& c) {
   if (c.own_outlet_ != nullptr) {
     foreign_outlets_.emplace(c.id, std::exchange(c.own_outlet_, nullptr));
   }
-  const bool timed = c.timer_.scheduled();
-  const auto ticks = wheel_.remaining(c.timer_);
+  const bool timed = c.scheduled();
+  const auto ticks = wheel_.remaining(c);
   strike_off(c);
   input_.detach(c.kept_);
   c.stream_->leave_loop();
@@ -122,7 +122,7 @@ void shard::take_over(connection& c,
     c.own_outlet_ = known->second;
     foreign_outlets_.erase(known);
   }
-  if (timed) wheel_.schedule(c.timer_, ticks);
+  if (timed) wheel_.schedule(c, ticks);
   c.stream_->join_loop(io_);
   {
     const std::scoped_lock held(c.queue.lock);

@@ -70,12 +70,12 @@ outcome shard::publish(const account& who,
       }
       if ((t.flags & receiver::no_headers) != 0 && op.has_header()) {
         if (stripped.empty()) stripped = rendered_.stripped(op);
-        stage(*t.to, {prefix + 1, t.prefix_size - 1}, stripped);
+        stage(*t.to, {prefix + 1, t.prefix_size - 1}, stripped, op.body.size() - op.header_size);
         if (last) note_spent(connection_of(t), t.sub);
         return;
       }
     }
-    stage(*t.to, {prefix + skip, t.prefix_size - skip}, tail);
+    stage(*t.to, {prefix + skip, t.prefix_size - skip}, tail, op.body.size());
     if (last) [[unlikely]] {
       note_spent(connection_of(t), t.sub);
     }
@@ -87,6 +87,7 @@ outcome shard::publish(const account& who,
 
 match_entry& shard::look_up(const account& who, std::string_view subject, std::uint16_t& last) {
   const sublist& index = node_.index;
+  who.look_ups.fetch_add(1, std::memory_order_relaxed);
   const auto key = index.key_of(who, subject);
   const auto slot = match_cache::slot_of(key.hash);
   match_entry* const there = cache_.at(slot);
@@ -175,9 +176,13 @@ void shard::forget_stale() {
   }
 }
 
-void shard::stage(outlet& o, std::string_view prefix, std::string_view tail) {
+void shard::stage(outlet& o,
+                  std::string_view prefix,
+                  std::string_view tail,
+                  std::size_t body_size) {
   if (!o.dirty) mark_dirty(o);
-  ++o.messages;
+  ++o.staged.messages;
+  o.staged.bytes += body_size;
   if (prefix.size() > staging_pool::large - lend_from) [[unlikely]] {
     // Nobody has such subjects, but a long control line may be allowed.
     std::string& line = rendered_.keep(prefix);

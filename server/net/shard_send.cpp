@@ -159,7 +159,7 @@ void shard::flush(outlet& o) {
     return;
   }
   if (o.size != o.cut) o.pieces.push_back({o.data + o.cut, o.size - o.cut});
-  const auto messages = std::exchange(o.messages, 0);
+  const auto staged = std::exchange(o.staged, {});
   o.size = o.cut = 0;
   o.lent = 0;
   o.carries_pong = false;
@@ -170,7 +170,7 @@ void shard::flush(outlet& o) {
     }
     std::size_t total = 0;
     for (const iovec& piece : pieces) total += piece.iov_len;
-    send_or_queue(*o.to, pieces.data(), pieces.size(), total, messages);
+    send_or_queue(*o.to, pieces.data(), pieces.size(), total, staged);
   }
   o.pieces.clear();
   match_anew();
@@ -180,19 +180,21 @@ void shard::flush(outlet& o) {
 void shard::send_as_is(connection& c, std::string_view bytes) {
   flush_own(c);
   const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
-  send_or_queue(c, &piece, 1, bytes.size(), 0);
+  send_or_queue(c, &piece, 1, bytes.size(), {});
 }
 
 void shard::send_or_queue(connection& c,
                           const iovec* pieces,
                           std::size_t count,
                           std::size_t total,
-                          std::uint32_t messages) {
+                          const message_count& what) {
   auto& queue = c.queue;
   std::unique_lock held(queue.lock);
   if (queue.closed || queue.closing) return;
-  queue.out_messages += messages;
-  queue.out_bytes += total;
+  queue.out_messages += what.messages;
+  queue.out_bytes += what.bytes;
+  queue.last_out = now_;
+  if (what.messages != 0) c.its_account().sent.add(what.messages, what.bytes);
   const bool may_send =
       queue.owner == this || (c.stream_->is_direct() && dirty_.size() <= most_foreign_sends);
   if (!may_send || queue.sending || !queue.empty() ||
@@ -205,7 +207,7 @@ void shard::send_or_queue(connection& c,
 
 // Sends right from the staging. Under the lock, which is free again afterwards.
 void shard::send_staged(connection& c,
-                        std::unique_lock<std::mutex>& held,
+                        std::unique_lock<small_mutex>& held,
                         const iovec* pieces,
                         std::size_t count,
                         std::size_t total) {
@@ -238,7 +240,7 @@ void shard::send_staged(connection& c,
     held.unlock();
   } else if (failed) {
     held.unlock();
-    give_up(c, close_reason::io_error);
+    give_up(c, close_reason::write_error);
   } else if (rest != nullptr) {
     arm_writable(c, held);
   } else if (!queue.empty()) {
@@ -282,7 +284,7 @@ void shard::ask_owner(connection& c) {
 
 // Under the lock, which is free again afterwards.
 void shard::append(connection& c,
-                   std::unique_lock<std::mutex>& held,
+                   std::unique_lock<small_mutex>& held,
                    const iovec* pieces,
                    std::size_t count,
                    std::size_t total) {
@@ -321,7 +323,7 @@ void shard::append(connection& c,
 }
 
 // The owner sends what is queued. Under the lock, which is free again afterwards.
-void shard::send_queued(connection& c, std::unique_lock<std::mutex>& held) {
+void shard::send_queued(connection& c, std::unique_lock<small_mutex>& held) {
   auto& queue = c.queue;
   std::size_t sent_now = 0;
   while (!queue.empty() && !queue.closed) {
@@ -371,7 +373,7 @@ void shard::send_queued(connection& c, std::unique_lock<std::mutex>& held) {
       chunk* const dropped = queue.drop();
       held.unlock();
       chunk::free_all(dropped);
-      return give_up(c, close_reason::io_error);
+      return give_up(c, close_reason::write_error);
     }
     if (sent.state == stream::status::would_block ||
         (sent.state == stream::status::drained && first != nullptr)) {
@@ -384,7 +386,7 @@ void shard::send_queued(connection& c, std::unique_lock<std::mutex>& held) {
 }
 
 // Under the lock, which is free again afterwards.
-void shard::arm_writable(connection& c, std::unique_lock<std::mutex>& held) {
+void shard::arm_writable(connection& c, std::unique_lock<small_mutex>& held) {
   const bool is_armed = std::exchange(c.queue.wait_armed, true);
   held.unlock();
   if (is_armed) return;  // see takes_nothing()
@@ -439,7 +441,7 @@ void shard::look_at(connection& c) {
   if (queue.closed) {
     held.unlock();
     if (queue.overflowed) give_up(c, close_reason::slow_pending);
-    if (queue.broken) give_up(c, close_reason::io_error);
+    if (queue.broken) give_up(c, close_reason::write_error);
     return;
   }
   if (queue.wait_armed || queue.sending) return;

@@ -56,8 +56,8 @@ class tcp_stream final : public stream {
 
  private:
   socket socket_;
-  const int descriptor_;  // other threads may use it, never Asio's object
-  wait_memory read_wait_;
+  [[no_unique_address]] wait_memory read_wait_;  // whose padding has room for the next
+  const int descriptor_;                         // other threads may use it, never Asio's object
 };
 
 }  // namespace nuncio::server

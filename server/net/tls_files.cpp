@@ -2,7 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 namespace nuncio::server {
@@ -84,6 +86,12 @@ std::vector<tls_files::notice> tls_files::expiring(std::time_t at) const {
     }
   }
   return out;
+}
+
+std::time_t tls_files::end() const {
+  std::time_t first = std::numeric_limits<std::time_t>::max();
+  for (const auto& [file, end] : now()->lifetimes()) first = std::min(first, end);
+  return first;
 }
 
 }  // namespace nuncio::server

@@ -42,6 +42,8 @@ class tls_files {
     bool is_over = false;
   };
   [[nodiscard]] std::vector<notice> expiring(std::time_t at) const;
+  /// When the first of them is over.
+  [[nodiscard]] std::time_t end() const;
 
  private:
   // What tells that a file is another one; all zero if it isn't there.

@@ -1,6 +1,9 @@
 #include "tls_session.hpp"
 
+#include <fmt/format.h>
+
 #include <openssl/asn1.h>
+#include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -60,6 +63,12 @@ distinguished_name subject_of(const X509* certificate) {
   return out;
 }
 
+std::string hex(const tls_context::fingerprint& bytes) {
+  std::string out;
+  for (const unsigned byte : bytes) out += fmt::format("{:02x}", byte);
+  return out;
+}
+
 }  // namespace
 
 std::unique_ptr<certificate_names> tls_session::names() const {
@@ -81,6 +90,44 @@ std::unique_ptr<certificate_names> tls_session::names() const {
     }
   }
   GENERAL_NAMES_free(alternatives);
+  return out;
+}
+
+tls_context::fingerprint tls_session::fingerprint_of(X509* certificate) {
+  tls_context::fingerprint out{};
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  if (size > 0) {
+    EVP_Digest(der, static_cast<std::size_t>(size), out.data(), nullptr, EVP_sha256(), nullptr);
+  }
+  OPENSSL_free(der);
+  return out;
+}
+
+certificate_view tls_session::view_of(X509* certificate) {
+  certificate_view out;
+  const auto texts = subject_texts(subject_of(certificate));
+  if (!texts.empty()) out.subject = texts.front();
+  out.spki_sha256 = hex(fingerprint_of(certificate));
+  tls_context::fingerprint whole{};
+  X509_digest(certificate, EVP_sha256(), whole.data(), nullptr);
+  out.cert_sha256 = hex(whole);
+  return out;
+}
+
+std::unique_ptr<tls_view> tls_session::view() const {
+  auto out = std::make_unique<tls_view>();
+  // Of `TLSv1.3`.
+  out->version = std::string_view(SSL_get_version(ssl_)).substr(4);
+  out->cipher_suite = SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl_));
+  // On the server's side the chain leaves the peer's own certificate out.
+  if (X509* const own = SSL_get0_peer_certificate(ssl_); own != nullptr) {
+    out->peer_certificates.push_back(view_of(own));
+  }
+  const STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(ssl_);
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    out->peer_certificates.push_back(view_of(sk_X509_value(chain, i)));
+  }
   return out;
 }
 

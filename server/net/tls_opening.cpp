@@ -87,7 +87,7 @@ void tls_opening::expect_handshake() {
   auto& rate = at_.is_http ? node.websocket_handshake_rate : node.handshake_rate;
   if (!rate.allow(tls_.connection_rate_limit, home.now())) {
     // Before HTTP there is no way to say why.
-    if (at_.is_http) return owner.end(close_reason::limits);
+    if (at_.is_http) return owner.end(close_reason::max_connections);
     owner.fail(protocol::errc::throttled);
     return;
   }
@@ -121,7 +121,7 @@ void tls_opening::look_at_first_byte() {
   if (got == 0) return owner.end(close_reason::client_closed);
   if (got < 0) {
     const bool is_early = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    return is_early ? wait_readable() : owner.end(close_reason::io_error);
+    return is_early ? wait_readable() : owner.end(close_reason::read_error);
   }
   if (phase_ != phase::expecting) {
     if (phase_ == phase::undecided && first != first_of_handshake) return go_on();
@@ -155,7 +155,7 @@ void tls_opening::take_turn() {
     // What was said in the clear must have left before anything else does.
     const std::scoped_lock held(owner.queue.lock);
     if (!owner.queue.empty() || owner.queue.sending) {
-      return owner.end(close_reason::io_error);
+      return owner.end(close_reason::read_error);
     }
   }
   phase_ = phase::queued;

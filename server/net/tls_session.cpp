@@ -27,17 +27,6 @@ long socket_control(BIO*, int command, long, void*) {
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
-tls_context::fingerprint fingerprint_of(X509* certificate) {
-  tls_context::fingerprint out{};
-  unsigned char* der = nullptr;
-  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
-  if (size > 0) {
-    EVP_Digest(der, static_cast<std::size_t>(size), out.data(), nullptr, EVP_sha256(), nullptr);
-  }
-  OPENSSL_free(der);
-  return out;
-}
-
 }  // namespace
 
 // What is left of a list of pieces.

@@ -4,6 +4,8 @@
 #include "stream.hpp"
 #include "tls_context.hpp"
 
+#include <nuncio/server/views.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -11,6 +13,7 @@
 
 struct bio_method_st;
 struct bio_st;
+struct x509_st;
 
 namespace nuncio::server {
 
@@ -46,6 +49,7 @@ class tls_session {
 
   /// Of the client's certificate; null if it has none.
   [[nodiscard]] std::unique_ptr<certificate_names> names() const;
+  [[nodiscard]] std::unique_ptr<tls_view> view() const;
   /// `TLSv1.3 TLS_AES_128_GCM_SHA256`, for logs.
   [[nodiscard]] std::string describe() const;
 
@@ -53,6 +57,9 @@ class tls_session {
   static const bio_method_st* socket_method();
   static int socket_read(bio_st* from, char* into, int size);
   static int socket_write(bio_st* to, const char* from, int size);
+
+  static tls_context::fingerprint fingerprint_of(x509_st* certificate);
+  static certificate_view view_of(x509_st* certificate);
 
   class piece_cursor;
   struct pack;

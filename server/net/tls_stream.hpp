@@ -34,6 +34,7 @@ class tls_stream final : public stream, private stream_events {
   [[nodiscard]] std::unique_ptr<certificate_names> peer_names() const override {
     return session_->names();
   }
+  [[nodiscard]] std::unique_ptr<tls_view> tls() const override { return session_->view(); }
 
  private:
   // The socket is writable, which reading waited for.

@@ -31,7 +31,7 @@ void websocket_opening::read() {
   for (;;) {
     const auto got = owner.stream_->read(buffer);
     if (got.state == stream::status::ended) return owner.end(close_reason::client_closed);
-    if (got.state == stream::status::failed) return owner.end(close_reason::io_error);
+    if (got.state == stream::status::failed) return owner.end(close_reason::read_error);
     received_.append(buffer.data(), got.size);
     if (const auto size = end_of_upgrade(received_); size != 0) return decide(size);
     if (received_.size() >= longest_upgrade) return fail("request is too long");

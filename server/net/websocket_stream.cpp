@@ -22,17 +22,24 @@ std::uint16_t close_code(close_reason why) noexcept {
     case close_reason::client_closed:
       return 1000;
     case close_reason::protocol_error:
+    case close_reason::bad_protocol_version:
+    case close_reason::no_responders_without_headers:
       return 1002;
     case close_reason::max_payload:
       return 1009;
     case close_reason::max_control_line:
+    case close_reason::max_subscriptions:
+    case close_reason::authentication_timeout:
     case close_reason::authorization:
-    case close_reason::limits:
+    case close_reason::max_connections:
+    case close_reason::max_account_connections:
     case close_reason::slow_pending:
     case close_reason::slow_write_deadline:
+    case close_reason::kicked:
       return 1008;
     case close_reason::stale:
-    case close_reason::io_error:
+    case close_reason::read_error:
+    case close_reason::write_error:
     case close_reason::shutdown:
       return 1001;
     case close_reason::tls_handshake:

@@ -142,14 +142,14 @@ flow client_role::refuse(std::string_view who) {
 // False if its account or its user has too many, and the connection is over.
 bool client_role::admit(std::shared_ptr<const principal> who) {
   account& to = connection_.home().rules().account_of(*who);
-  if (who_ == nullptr || &to != account_) {
+  if (who_ == nullptr || &to != &its_account()) {
     if (!to.join()) {
       connection_.fail(errc::max_account_connections);
       return false;
     }
     leave_tally();
-    if (who_ != nullptr) account_->leave();
-    account_ = &to;
+    if (who_ != nullptr) its_account().leave();
+    connection_.join(to);
   } else if (who_->name != who->name) {
     leave_tally();
   }
@@ -164,7 +164,7 @@ bool client_role::admit(std::shared_ptr<const principal> who) {
 
 // The same name may be in two accounts.
 std::string client_role::name_in_tally() const {
-  return std::to_string(account_->id) + ' ' + who_->name;
+  return std::to_string(its_account().id) + ' ' + who_->name;
 }
 
 // False if there are too many. Those without a name aren't counted.
@@ -190,7 +190,7 @@ void client_role::leave_tally() {
 }
 
 void client_role::apply_limits() {
-  const auto of_account = account_->max_payload.load(std::memory_order_relaxed);
+  const auto of_account = its_account().max_payload.load(std::memory_order_relaxed);
   limits_.max_control_line = opts().max_control_line;
   limits_.max_payload =
       of_account < 0 ? opts().max_payload : std::min(opts().max_payload, of_account);
@@ -218,7 +218,7 @@ void client_role::apply_grants(std::shared_ptr<const principal> who) {
 // Negative: no limit.
 std::int64_t client_role::max_subscriptions() const noexcept {
   const auto of_server = opts().max_subscriptions > 0 ? opts().max_subscriptions : -1;
-  const auto of_account = account_->max_subscriptions.load(std::memory_order_relaxed);
+  const auto of_account = its_account().max_subscriptions.load(std::memory_order_relaxed);
   if (of_account < 0 || of_server < 0) return std::max(of_account, of_server);
   return std::min(of_account, of_server);
 }
@@ -262,7 +262,7 @@ bool client_role::still_welcome(const in_force& before) {
     connection_.fail(errc::authorization_violation);
     return false;
   }
-  if (&rules.account_of(*now) != account_) {
+  if (&rules.account_of(*now) != &its_account()) {
     connection_.end(close_reason::authorization);
     return false;
   }
@@ -298,8 +298,8 @@ void client_role::drop_forbidden() {
 std::string client_role::user_info() const {
   namespace json = boost::json;
   json::object out{{"user", who_ != nullptr ? who_->name : std::string()},
-                   {"account", account_->name},
-                   {"account_name", account_->name}};
+                   {"account", its_account().name},
+                   {"account_name", its_account().name}};
   const auto* const may = who_ == nullptr ? nullptr : who_->may.get();
   if (may == nullptr) return json::serialize(out);
   const auto listed = [](const std::vector<std::string>& texts) {

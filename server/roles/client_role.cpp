@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 namespace nuncio::server {
@@ -37,8 +38,7 @@ std::string quoted(std::string_view text) {
 
 }  // namespace
 
-client_role::client_role(connection& c)
-    : connection_(c), account_(&c.home().of().all_accounts.global()) {
+client_role::client_role(connection& c) : connection_(c) {
   apply_options();
   c.flags.store(receiver::no_headers, std::memory_order_relaxed);
 }
@@ -81,8 +81,8 @@ void client_role::send_info(info_kind kind) {
   if (!connection_.knows_peer()) info.client_ip.clear();
   info.connect_info = kind == info_kind::answers_connect;
   if (info.connect_info) {
-    info.remote_account = account_->name;
-    info.acc_is_sys = account_->is_system.load(std::memory_order_relaxed);
+    info.remote_account = its_account().name;
+    info.acc_is_sys = its_account().is_system.load(std::memory_order_relaxed);
   }
   if (kind != info_kind::greeting) info.max_payload = limits_.max_payload;
   info.ldm = kind == info_kind::lame_duck;
@@ -145,7 +145,7 @@ flow client_role::on_pub(const protocol::ops::pub& op) {
   if (pedantic_ && !protocol::is_valid_publish(op.subject)) {
     connection_.fail(errc::invalid_publish_subject);
   }
-  const auto* const mapping = account_->mapping.load(std::memory_order_acquire);
+  const auto* const mapping = its_account().mapping.load(std::memory_order_acquire);
   if (mapping == nullptr) [[likely]] {
     return publish(op);
   }
@@ -176,10 +176,10 @@ flow client_role::publish(const protocol::ops::pub& op) {
   }
   auto& home = connection_.home();
   const auto* const may = look_first ? nullptr : &who_->may;
-  auto result = home.publish(*account_, &connection_, may, op, last_slot_);
+  auto result = home.publish(its_account(), &connection_, may, op, last_slot_);
   if (result == outcome::denied) [[unlikely]] {
     if (!may_reply(op.subject)) return deny_publish(op);
-    result = home.publish(*account_, &connection_, nullptr, op, last_slot_);
+    result = home.publish(its_account(), &connection_, nullptr, op, last_slot_);
   }
   if (no_responders_ && result != outcome::delivered && !op.reply.empty()) send_no_responders(op);
   return flow::go_on;
@@ -188,9 +188,9 @@ flow client_role::publish(const protocol::ops::pub& op) {
 // Said only to a requester that listens for the reply by a plain subscription of its own.
 void client_role::send_no_responders(const protocol::ops::pub& op) {
   auto& index = connection_.home().of().index;
-  const auto key = index.key_of(*account_, op.reply);
+  const auto key = index.key_of(its_account(), op.reply);
   const subscription* own = nullptr;
-  index.match(*account_, op.reply, key.hash, [&](const subscription* sub) {
+  index.match(its_account(), op.reply, key.hash, [&](const subscription* sub) {
     if (own == nullptr && sub->owner == &connection_ && sub->queue().empty()) own = sub;
   });
   if (own == nullptr) return;
@@ -256,9 +256,10 @@ flow client_role::on_sub(const protocol::ops::sub& op) {
     }
   }
   if (!protocol::is_valid_subscription(op.subject)) return connection_.fail(errc::invalid_subject);
-  auto* const sub = subscription::create(connection_, account_->id, op.subject, op.queue, op.sid);
+  auto* const sub =
+      subscription::create(connection_, its_account().id, op.subject, op.queue, op.sid);
   sids_.insert(sub);
-  connection_.home().subscribe(*account_, sub);
+  connection_.home().subscribe(its_account(), sub);
   return ok();
 }
 
@@ -275,7 +276,7 @@ flow client_role::on_unsub(const protocol::ops::unsub& op) {
     if (op.max <= 0 || sub->exhausted()) remove(sub);
   }
   // +OK says that nothing more arrives for this sid, so it waits until that is true.
-  if (verbose_ && !removed_.empty()) {
+  if (verbose_ && removed_ != nullptr) {
     suspended_ = true;
     return flow::again;
   }
@@ -294,7 +295,7 @@ void client_role::on_exhausted(subscription* sub, std::uint32_t sid_hash) {
 // Off the index at once; off the books once no other shard can be staging a message for it.
 void client_role::remove(subscription* sub) {
   auto& home = connection_.home();
-  const auto tag = home.unsubscribe(*account_, sub);
+  const auto tag = home.unsubscribe(its_account(), sub);
   // What this batch has staged for it must leave first: a shard that wakes up now could else put a
   // message for the sid's next subscription ahead of it.
   home.flush_own(connection_);
@@ -303,7 +304,8 @@ void client_role::remove(subscription* sub) {
     subscription::destroy(sub);
     return;
   }
-  removed_.push_back({tag, sub});
+  if (removed_ == nullptr) removed_ = std::make_unique<std::vector<removed>>();
+  removed_->push_back({tag, sub});
   wait_for_removed();
 }
 
@@ -319,7 +321,7 @@ void client_role::wait_for_removed() {
   if (std::exchange(waiting_, true)) return;
   // The role may be gone by then: look the connection up again.
   auto& home = connection_.home();
-  home.epoch().when_passed(removed_.back().tag, [&home, cid = connection_.id] {
+  home.epoch().when_passed(removed_->back().tag, [&home, cid = connection_.id] {
     home.with_role(cid, [](role& r) { static_cast<client_role&>(r).settle_removed(); });
   });
 }
@@ -327,14 +329,15 @@ void client_role::wait_for_removed() {
 void client_role::settle_removed() {
   waiting_ = false;
   auto& epoch = connection_.home().epoch();
-  const auto done = std::find_if(removed_.begin(), removed_.end(),
+  const auto done = std::find_if(removed_->begin(), removed_->end(),
                                  [&epoch](const removed& r) { return !epoch.passed(r.tag); });
-  for (auto it = removed_.begin(); it != done; ++it) {
+  for (auto it = removed_->begin(); it != done; ++it) {
     sids_.erase(it->sub);
     subscription::destroy(it->sub);
   }
-  removed_.erase(removed_.begin(), done);
-  if (!removed_.empty()) return wait_for_removed();
+  removed_->erase(removed_->begin(), done);
+  if (!removed_->empty()) return wait_for_removed();
+  removed_.reset();
   if (std::exchange(suspended_, false)) connection_.resume();
 }
 
@@ -354,7 +357,7 @@ flow client_role::on_connect(std::string_view json) {
   if (connected_ && sids_.size() != 0) {
     // The reference forgets all subscriptions without a word.
     remove_all();
-    if (!removed_.empty()) {
+    if (removed_ != nullptr) {
       suspended_ = true;
       return flow::again;
     }
@@ -376,10 +379,15 @@ flow client_role::on_connect(std::string_view json) {
   apply_flags();
   title_.reset();
   if (!asked.version.empty() || !asked.lang.empty() || !asked.name.empty()) {
-    const auto title = "v" + asked.version + ":" + asked.lang + ":" + asked.name;
-    title_ = std::make_unique<char[]>(title.size() + 1);
+    std::string title;
+    for (const auto* each : {&asked.version, &asked.lang, &asked.name}) {
+      title.append(each->c_str()) += '\0';  // what follows a zero of their own is nobody's name
+    }
+    title_ = std::make_unique_for_overwrite<char[]>(title.size());
     title.copy(title_.get(), title.size());
   }
+  // Until a PONG says better: from the INFO to this.
+  if (!connected_) note_rtt(std::chrono::system_clock::now() - connection_.start());
   connected_ = true;
   first_ping_ = true;
   schedule_ping();
@@ -404,7 +412,7 @@ flow client_role::on_info(std::string_view json) {
 flow client_role::on_ping() {
   active_ = true;
   // PONG promises that nothing more arrives for what was unsubscribed before the PING.
-  if (!removed_.empty()) {
+  if (removed_ != nullptr) {
     suspended_ = true;
     return flow::again;
   }
@@ -422,9 +430,16 @@ flow client_role::on_pong() {
   if (tracing_) [[unlikely]] {
     trace("<<-", "PONG");
   }
-  if (pings_out_ != 0) last_rtt_ = connection_.home().now();
-  pings_out_ = 0;
+  if (std::exchange(pings_out_, std::uint8_t{0}) != 0) {
+    note_rtt(connection_.home().now() - last_ping_);
+  }
   return flow::go_on;
+}
+
+void client_role::note_rtt(std::chrono::nanoseconds took) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  rtt_us_ = static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(us, 1, std::numeric_limits<std::uint32_t>::max()));
 }
 
 flow client_role::on_error(errc code) {
@@ -463,13 +478,15 @@ void client_role::on_timer() {
     return;
   }
   const auto now = connection_.home().now();
-  const bool rtt_known = last_rtt_ != decltype(last_rtt_){} && now - last_rtt_ < rtt_lifetime;
+  const bool rtt_known =
+      pings_out_ == 0 && last_ping_ != decltype(last_ping_){} && now - last_ping_ < rtt_lifetime;
   if (now - last_input_ >= way_in().ping_interval || !rtt_known) {
     if (pings_out_ >= opts().ping_max) {
       connection_.fail(errc::stale_connection);
       return;
     }
-    ++pings_out_;
+    // Of several that are out, the next PONG answers the first.
+    if (pings_out_++ == 0) last_ping_ = now;
     connection_.send("PING\r\n");
   }
   schedule_ping();
@@ -485,13 +502,13 @@ void client_role::on_close(close_reason reason) {
   std::vector<subscription*> all;
   sids_.for_each([&](subscription* sub) { all.push_back(sub); });
   for (auto* const sub : all) {
-    if (sub->is_linked()) home.of().index.remove(*account_, sub, home.epoch());
+    if (sub->is_linked()) home.of().index.remove(its_account(), sub, home.epoch());
     home.epoch().retire(sub, subscription::destroy);
   }
   sids_.clear();
-  removed_.clear();
+  removed_.reset();
   leave_tally();
-  if (who_ != nullptr) account_->leave();
+  if (who_ != nullptr) its_account().leave();
 
   const bool slow =
       reason == close_reason::slow_pending || reason == close_reason::slow_write_deadline;
@@ -517,15 +534,44 @@ std::string client_role::describe() const {
   text += ip_text(connection_.peer().address());
   text.append(":").append(std::to_string(connection_.peer().port()));
   text.append(" - ").append(way_in().id_name).append(":").append(std::to_string(connection_.id));
-  if (title_ != nullptr) text.append(" - \"").append(title_.get()).append("\"");
+  if (title_ != nullptr) {
+    const auto said = title();
+    text.append(" - \"v").append(said.version).append(":").append(said.language);
+    text.append(":").append(said.name).append("\"");
+  }
   if (who_ != nullptr && !who_->name.empty()) {
     text.append(" - \"")
-        .append(account_->name)
+        .append(its_account().name)
         .append(who_->by == principal::proof::nkey ? "/nkey:" : "/user:")
         .append(who_->name)
         .append("\"");
   }
   return text;
+}
+
+client_role::title_parts client_role::title() const {
+  if (title_ == nullptr) return {};
+  const std::string_view version = title_.get();
+  const std::string_view language = version.data() + version.size() + 1;
+  return {version, language, language.data() + language.size() + 1};
+}
+
+void client_role::show(connection_view& of) const {
+  const auto said = title();
+  of.version = said.version;
+  of.language = said.language;
+  of.name = said.name;
+  of.rtt = std::chrono::microseconds(rtt_us_);
+  if (who_ != nullptr) of.user = who_->by == principal::proof::token ? "[REDACTED]" : who_->name;
+  of.subscriptions = sids_.size();
+  const auto heard = to_wall_time(last_input_);
+  of.last_activity = std::max({of.start, of.last_activity, heard});
+}
+
+void client_role::each_subscription(const std::function<void(const subscription&)>& visit) const {
+  sids_.for_each([&visit](const subscription* sub) {
+    if (sub->is_linked()) visit(*sub);
+  });
 }
 
 void client_role::note_rarely(rate_limited& notice,

@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,7 +38,7 @@ class client_role final : public role {
   verdict on_input(std::string_view bytes) override;
   void on_timer() override;
   [[nodiscard]] bool can_move() const override {
-    return removed_.empty() && !waiting_ && check_ == nullptr;
+    return removed_ == nullptr && !waiting_ && check_ == nullptr;
   }
   void on_reload(const in_force& before) override;
   void on_lame_duck() override;
@@ -45,6 +46,8 @@ class client_role final : public role {
   void deliver(const delivery& message, bool last) override;
   void on_exhausted(subscription* sub, std::uint32_t sid_hash) override;
   [[nodiscard]] std::string user_info() const override;
+  void show(connection_view& of) const override;
+  void each_subscription(const std::function<void(const subscription&)>& visit) const override;
   [[nodiscard]] std::string describe() const override;
 
   // The parser's handler.
@@ -72,6 +75,7 @@ class client_role final : public role {
   [[nodiscard]] const options& opts() const noexcept;
   [[nodiscard]] const authenticator& access() const noexcept;
   [[nodiscard]] const entrance& way_in() const noexcept;
+  [[nodiscard]] account& its_account() const noexcept { return connection_.its_account(); }
 
   // Logging in: client_login.cpp.
   [[nodiscard]] bool may_begin(char first);
@@ -111,6 +115,13 @@ class client_role final : public role {
   void remove_all();
   void settle_removed();
   void wait_for_removed();
+  struct title_parts {
+    std::string_view version;
+    std::string_view language;
+    std::string_view name;
+  };
+  [[nodiscard]] title_parts title() const;
+  void note_rtt(std::chrono::nanoseconds took);
   void schedule_ping();
   [[nodiscard]] std::chrono::milliseconds login_time_left() const;
   void rewind_timer();
@@ -121,20 +132,20 @@ class client_role final : public role {
   void trace(std::string_view direction, std::string_view text) const;
 
   connection& connection_;
-  account* account_;
   sid_map sids_;
   protocol::parse_limits limits_;
   // Removed from the index, in `sids_` until no shard can be staging messages for them.
-  std::vector<removed> removed_;
-  std::shared_ptr<const principal> who_;  // null: nobody yet
+  std::unique_ptr<std::vector<removed>> removed_;  // null: none; there are many connections
+  std::shared_ptr<const principal> who_;           // null: nobody yet
   std::unique_ptr<password_check> check_;
-  // CONNECT's `version:lang:name`, as logs show it; not a std::string, which takes 32 bytes of
+  // CONNECT's version, language and name, a zero behind each; not strings, which take 32 bytes
   // each.
   std::unique_ptr<char[]> title_;
 
   std::chrono::steady_clock::time_point last_input_;
-  std::chrono::steady_clock::time_point last_rtt_;  // when a round trip was last measured
-  std::uint16_t last_slot_ = 0;                     // of the shard's match cache
+  std::chrono::steady_clock::time_point last_ping_;  // when one was last sent
+  std::uint32_t rtt_us_ = 0;                         // 0: not measured yet
+  std::uint16_t last_slot_ = 0;                      // of the shard's match cache
   std::uint8_t pings_out_ = 0;
   std::uint8_t protocol_ = 0;
   bool verbose_ = true;  // as long as no CONNECT says otherwise

@@ -48,8 +48,13 @@ void internal_role::subscribe() {
     auto* const sub = subscription::create(*this, each.id, user_info_subject, {}, "1");
     subscriptions_.push_back(sub);
     node_.shards.front()->subscribe(each, sub);
-    each.subscriptions.fetch_sub(1, std::memory_order_relaxed);  // nobody's but ours
+    each.subscriptions.fetch_sub(1, std::memory_order_relaxed);
+    each.own_subscriptions.fetch_add(1, std::memory_order_relaxed);
   });
+}
+
+void internal_role::each_subscription(const std::function<void(const subscription&)>& visit) const {
+  for (const auto* const sub : subscriptions_) visit(*sub);
 }
 
 void internal_role::deliver(const delivery& message, bool) {

@@ -31,6 +31,8 @@ class internal_role final : public role, private receiver {
 
   void deliver(const delivery& message, bool last) override;
   [[nodiscard]] std::string describe() const override { return "SYSTEM"; }
+  /// On the first shard's thread.
+  void each_subscription(const std::function<void(const subscription&)>& visit) const override;
 
  private:
   // It has no peer.

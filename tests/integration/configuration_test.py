@@ -188,6 +188,8 @@ class ConfigurationTest(unittest.TestCase):
         for text in (f"tls {{ cert_file: '{folder}', key_file: '{folder}' }}", "include folder"):
             status, said, _ = self.check(text)
             self.assertEqual(status, 1)
+            if "built without TLS" in said:
+                continue
             for line in said.splitlines():
                 self.assertIn(f'"{folder}"', line)
                 self.assertIn("Is a directory", line)

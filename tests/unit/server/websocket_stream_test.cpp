@@ -286,9 +286,9 @@ TEST_CASE("websocket_stream: the last word says why, by a status") {
   const std::pair<close_reason, unsigned> table[]{
       {close_reason::client_closed, 1000}, {close_reason::protocol_error, 1002},
       {close_reason::max_payload, 1009},   {close_reason::max_control_line, 1008},
-      {close_reason::authorization, 1008}, {close_reason::limits, 1008},
+      {close_reason::authorization, 1008}, {close_reason::max_connections, 1008},
       {close_reason::slow_pending, 1008},  {close_reason::slow_write_deadline, 1008},
-      {close_reason::stale, 1001},         {close_reason::io_error, 1001},
+      {close_reason::stale, 1001},         {close_reason::read_error, 1001},
       {close_reason::shutdown, 1001},      {close_reason::tls_handshake, 1015},
   };
   for (const auto& [why, status] : table) {

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <nuncio/protocol/parser.hpp>
+#include <nuncio/server/close_reason.hpp>
+#include <nuncio/server/views.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -15,25 +18,6 @@ class in_force;
 class role;
 class shard;
 struct subscription;
-
-/// Why a connection ended.
-enum class close_reason : std::uint8_t {
-  client_closed,
-  protocol_error,
-  max_payload,       ///< a message is too large
-  max_control_line,  ///< a line of the protocol is
-  authorization,
-  limits,
-  slow_pending,         ///< more than max_pending queued for it
-  slow_write_deadline,  ///< what was queued did not leave in time
-  stale,
-  io_error,
-  shutdown,
-  tls_handshake,  ///< it failed, or took too long
-};
-
-/// The words nats-server uses for it, in its log and monitoring.
-[[nodiscard]] std::string_view to_string(close_reason reason) noexcept;
 
 /// A message for a role that writes it by itself; views that live during the call.
 struct delivery {
@@ -94,6 +78,10 @@ class role {
   /// Whom it has turned out to be, as JSON: `user`, `account` and what it may do.
   /// Source: nats-server 2.15.2, server/events.go, UserInfo.
   [[nodiscard]] virtual std::string user_info() const { return "{}"; }
+  /// Adds to a view of its connection who it is and when it was last heard.
+  virtual void show(connection_view&) const {}
+  /// Calls visit(const subscription&) for each of its subscriptions.
+  virtual void each_subscription(const std::function<void(const subscription&)>&) const {}
   /// One line for logs: kind, id and who it is.
   [[nodiscard]] virtual std::string describe() const = 0;
 };

@@ -17,8 +17,9 @@ struct stats {
   std::uint64_t moved_connections = 0;  ///< from one shard to another
   /// Clients that were turned away since too many bcrypt passwords waited to be checked.
   std::uint64_t refused_password_checks = 0;
-  std::int64_t connections = 0;    ///< now
-  std::int64_t subscriptions = 0;  ///< now
+  std::int64_t connections = 0;        ///< now
+  std::int64_t subscriptions = 0;      ///< now, of clients
+  std::int64_t own_subscriptions = 0;  ///< now, of the server itself
 };
 
 }  // namespace nuncio::server
