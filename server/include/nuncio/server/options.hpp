@@ -2,13 +2,16 @@
 
 #include <nuncio/protocol/limits.hpp>
 #include <nuncio/server/access.hpp>
+#include <nuncio/server/monitor.hpp>
 #include <nuncio/server/tls.hpp>
 #include <nuncio/server/websocket.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace nuncio::server {
 
@@ -69,6 +72,13 @@ struct options {
   websocket_options websocket;     ///< WebSocket beside TCP; its port says whether
   /// Headers of the PROXY protocol are read, and believed: only proxies may reach the port.
   bool proxy_protocol = false;
+
+  monitor_options monitor;  ///< pages about this server
+  /// What this server is, in words of its owner, for those pages. Tags are in lower case.
+  ///@{
+  std::vector<std::string> tags;
+  std::map<std::string, std::string> metadata;
+  ///@}
 
   bool trace = false;               ///< log every operation
   bool trace_headers = false;       ///< of messages, the headers instead of the payload
