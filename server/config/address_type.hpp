@@ -32,15 +32,14 @@ inline constexpr std::string_view syslog_form = "udp://host:port or tcp://host:p
 [[nodiscard]] integer_type port_number();
 [[nodiscard]] text_type host_name();
 
+inline constexpr std::string_view listen_form =
+    "a port, or \"host:port\"; with quotes and brackets for IPv6, as in \"[::1]:4222\"";
+
 /// `listen`, which stands for a host and a port.
 template <class Block>
 void read_listen(const value& found, Block& into, reading& to) {
   const auto got = to_address(found);
-  if (!got) {
-    return to.expected(found,
-                       "a port, or \"host:port\"; with quotes and brackets for IPv6, as in "
-                       "\"[::1]:4222\"");
-  }
+  if (!got) return to.expected(found, listen_form);
   into.host = got->host.value_or(into.host);
   into.port = got->port;
 }

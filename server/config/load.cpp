@@ -111,15 +111,49 @@ bool is_any(std::string_view host) noexcept {
   return host.empty() || host == "0.0.0.0" || host == "::" || host == "[::]";
 }
 
+void check_monitor(const options& node, reading& to) {
+  const auto& own = node.monitor;
+  const auto at = place_of(to, {"https_port", "https", "http_port", "http"});
+  if (own.http_port != 0 && own.https_port != 0) {
+    to.error(at, fmt::format("found http_port {} and https_port {}, expected one of both",
+                             own.http_port, own.https_port));
+  }
+  if (own.https_port != 0 && !node.tls) {
+    to.error(at, "found https_port without tls, whose certificates it takes");
+  }
+}
+
+// Where something listens.
+struct entrance {
+  std::string_view name;
+  std::string_view host;
+  int port = 0;
+  place at;
+};
+
+void check_meeting(const entrance& one, const entrance& other, reading& to) {
+  const bool meet = one.host == other.host || is_any(one.host) || is_any(other.host);
+  if (other.port != one.port || one.port <= 0 || !meet) return;
+  to.warn(one.at, fmt::format("{}: found port {}, which is that of {} as well, expected another "
+                              "one",
+                              one.name, one.port, other.name));
+}
+
 void check_ports(const options& node, reading& to) {
-  const auto& other = node.websocket;
-  const int port = node.port == 0 ? options().port : node.port;
-  const bool meet = node.host == other.host || is_any(node.host) || is_any(other.host);
-  if (other.port != port || port < 0 || !meet) return;
-  to.warn(place_of(to, {"websocket.port", "websocket.listen", "websocket"}),
-          fmt::format("websocket: found port {}, which is that of clients by TCP as well, "
-                      "expected another one",
-                      port));
+  const auto& ws = node.websocket;
+  const auto& pages = node.monitor;
+  const std::string_view host = pages.host.empty() ? node.host : pages.host;
+  const entrance clients{
+      "clients by TCP", node.host, node.port == 0 ? options().port : node.port, {}};
+  const entrance websocket{"websocket", ws.host, ws.port,
+                           place_of(to, {"websocket.port", "websocket.listen", "websocket"})};
+  const entrance http{"http", host, pages.http_port, place_of(to, {"http_port", "http"})};
+  const entrance https{"https", host, pages.https_port, place_of(to, {"https_port", "https"})};
+  check_meeting(websocket, clients, to);
+  for (const auto& each : {http, https}) {
+    check_meeting(each, clients, to);
+    check_meeting(each, websocket, to);
+  }
 }
 
 void check_all(const settings& all, reading& to) {
@@ -136,6 +170,7 @@ void check_all(const settings& all, reading& to) {
   check_access(node.access, to);
   if (node.tls) check_tls(*node.tls, "tls", to);
   check_websocket(node, to);
+  check_monitor(node, to);
   check_ports(node, to);
   check_paths(all, to);
 }

@@ -133,6 +133,9 @@ const block<options>& node_rows() {
                       "TLS is for those who want it"));
     out.push_back(row("proxy_protocol", &options::proxy_protocol, boolean_type(), restart,
                       "Believe headers of the PROXY protocol, which say who is behind a proxy"));
+    append_within(out, &options::monitor, monitor_rows());
+    const auto& described = description_rows();
+    out.insert(out.end(), described.begin(), described.end());
     return out;
   }();
   return rows;

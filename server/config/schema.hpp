@@ -21,6 +21,10 @@ namespace nuncio::server::config {
 void read_tls(const value& found, std::optional<tls_options>& into, reading& to);
 /// `websocket`.
 [[nodiscard]] option<options> websocket_row();
+/// `http` and what belongs to it.
+[[nodiscard]] const block<monitor_options>& monitor_rows();
+/// What a node is in words of its owner: `server_tags` and `server_metadata`.
+[[nodiscard]] const block<options>& description_rows();
 /// What nats-server has and this server has not: known, checked for its form, refused or warned of.
 [[nodiscard]] const block<settings>& absent_rows();
 

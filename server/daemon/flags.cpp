@@ -108,6 +108,8 @@ std::vector<flag_row> flag_rows() {
       {"", {"n", "server_name", "name"}, value, "NAME", "server_name"},
       {"", {"client_advertise"}, value, "HOST", "client_advertise"},
       {"", {"P", "pid"}, value, "FILE", "pid_file"},
+      {"", {"m", "http_port"}, value, "PORT", "http_port"},
+      {"", {"ms", "https_port"}, value, "PORT", "https_port"},
       {"", {"ports_file_dir"}, value, "DIR", "ports_file_dir"},
       {"", {"shards"}, value, "N", "shards"},
       {"", {"c", "config"}, value, "FILE", "", "Read the configuration from FILE", "a file name"},
@@ -214,10 +216,6 @@ struct refused_row {
 };
 
 constexpr std::array refused{
-    refused_row{"m", shape::value, "0"},
-    refused_row{"http_port", shape::value, "0"},
-    refused_row{"ms", shape::value, "0"},
-    refused_row{"https_port", shape::value, "0"},
     refused_row{"help_tls", shape::toggle, ""},
     refused_row{"routes", shape::value, ""},
     refused_row{"cluster", shape::value, ""},

@@ -16,7 +16,7 @@ void remove_pid_file(const std::string& path, const std::string& kept) noexcept;
 
 /// A port that is listened on.
 struct listened {
-  std::string what;    ///< as the file calls it: `nats`, `websocket`
+  std::string what;    ///< as the file calls it: `nats`, `monitoring`, `websocket`
   std::string scheme;  ///< of its URLs
   std::string host;
   std::uint16_t port = 0;

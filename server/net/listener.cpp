@@ -1,9 +1,9 @@
 #include "listener.hpp"
 
+#include "listen_on.hpp"
 #include "pipe.hpp"
 #include "shard.hpp"
 
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 
 #include <netinet/in.h>
@@ -22,8 +22,6 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-// As many as the system lets wait: a crowd that comes back waits there.
-constexpr int backlog = SOMAXCONN;
 // Connections taken in a row before the other handlers of the shard get their turn. Each of them
 // is one more handler that greets, so that a crowd takes a turn in small parts.
 constexpr int accepts_at_once = 4;
@@ -33,22 +31,6 @@ tcp::endpoint endpoint_of(const sockaddr_storage& from) {
   tcp::endpoint out;
   std::memcpy(out.data(), &from,
               from.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
-  return out;
-}
-
-// All addresses of a host name, in the resolver's order. The wildcard is both families at once.
-std::vector<tcp::endpoint> endpoints_of(const std::string& host, std::uint16_t port) {
-  if (host.empty() || host == "0.0.0.0" || host == "::" || host == "[::]") {
-    return {{asio::ip::address_v6::any(), port}, {asio::ip::address_v4::any(), port}};
-  }
-  asio::io_context io;
-  boost::system::error_code failure;
-  std::vector<tcp::endpoint> out;
-  for (const auto& found :
-       tcp::resolver(io).resolve(host, std::to_string(port), tcp::resolver::passive, failure)) {
-    out.push_back(found.endpoint());
-  }
-  if (out.empty()) throw std::system_error(failure, host);
   return out;
 }
 
@@ -62,24 +44,9 @@ listener::listener(node& owner, listen_address at)
       retry_(io_) {}
 
 void listener::open() {
-  const auto port = static_cast<std::uint16_t>(std::max(at_.port, 0));
-  boost::system::error_code failure;
-  for (const auto& endpoint : endpoints_of(at_.host, port)) {
-    boost::system::error_code ignored;
-    acceptor_.close(ignored);
-    acceptor_.open(endpoint.protocol(), failure);
-    if (failure) continue;
-    acceptor_.set_option(asio::socket_base::reuse_address(true), ignored);
-    acceptor_.set_option(tcp::no_delay(true), ignored);  // accepted sockets inherit it
-    if (endpoint.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(false), ignored);
-    acceptor_.bind(endpoint, failure);
-    if (!failure) acceptor_.listen(backlog, failure);
-    if (failure) continue;
-    acceptor_.native_non_blocking(true, ignored);
-    port_ = acceptor_.local_endpoint().port();
-    return;
-  }
-  throw std::system_error(failure, at_.host + ":" + std::to_string(port));
+  port_ = listen_on(acceptor_, at_.host, at_.port);
+  boost::system::error_code ignored;
+  acceptor_.set_option(tcp::no_delay(true), ignored);  // accepted sockets inherit it
 }
 
 void listener::start() {

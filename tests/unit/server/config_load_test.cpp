@@ -1,10 +1,12 @@
 #include "config/load.hpp"
 #include "config/reference.hpp"
+#include "config/reload.hpp"
 #include "temporary_file.hpp"
 
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -104,7 +106,24 @@ TEST_CASE("config: an option goes where its name says, by any of its names, in a
       {"authorization { timeout: \"250ms\" }",
        [](auto& s) { return s.node.access.timeout == 250ms; }},
       {"write_timeout: close", [](auto& s) { return s.node.port == 4222; }},
-      {"feature_flags { x: true }, max_closed_clients: 3, disable_sublist_cache: true",
+      {"http: 8222", [](auto& s) { return s.node.monitor.http_port == 8222; }},
+      {"http: \"localhost:-1\"",
+       [](auto& s) {
+         return s.node.monitor.http_port == -1 && s.node.monitor.host == "localhost";
+       }},
+      {"monitor_port: 1, http_port: 2", [](auto& s) { return s.node.monitor.http_port == 2; }},
+      {"http: \"a:1\", http_port: 2",
+       [](auto& s) { return s.node.monitor.http_port == 2 && s.node.monitor.host == "a"; }},
+      {"http_base_path: /nats", [](auto& s) { return s.node.monitor.base_path == "/nats"; }},
+      {"max_closed_clients: 3", [](auto& s) { return s.node.monitor.max_closed_clients == 3; }},
+      {"server_tags: one", [](auto& s) { return s.node.tags == std::vector<std::string>{"one"}; }},
+      {"server_tags: [\" A b\", x, \"a b\", \"\", X]",
+       [](auto& s) { return s.node.tags == std::vector<std::string>{"a b", "x"}; }},
+      {"server_metadata { B: x, a: \"1\" }",
+       [](auto& s) {
+         return s.node.metadata == std::map<std::string, std::string>{{"B", "x"}, {"a", "1"}};
+       }},
+      {"feature_flags { x: true }, disable_sublist_cache: true",
        [](auto& s) { return s.node.port == 4222; }},
   };
   for (const auto& row : rows) {
@@ -579,13 +598,57 @@ TEST_CASE("config: JetStream and MQTT keep a server from starting, their setting
   CHECK(wrong("jetstream: maybe").find("expected true, false") != std::string::npos);
 }
 
-TEST_CASE("config: monitoring is missed, but nothing is lost without it") {
-  for (const std::string text :
-       {"http: 8222", "http_port: 8222", "https_port: 1", "server_tags: [a]", "prof_port: 1"}) {
-    CAPTURE(text);
-    CHECK_FALSE(read(text).has_errors());
-    CHECK(wrong(text).find("which is ignored: not supported yet") != std::string::npos);
-  }
+TEST_CASE("config: profiling is missed, but nothing is lost without it") {
+  CHECK_FALSE(read("prof_port: 1").has_errors());
+  CHECK(wrong("prof_port: 1").find("which is ignored: not supported yet") != std::string::npos);
+}
+
+TEST_CASE("config: the pages of monitoring come by HTTP or by HTTPS") {
+  CHECK(wrong("http: 8222\nhttps: 8443\ntls {}")
+            .find("t.conf:2:1: found http_port 8222 and https_port 8443, expected one of both") !=
+        std::string::npos);
+  CHECK(wrong("https_port: 8443")
+            .find("t.conf:1:1: found https_port without tls, whose certificates it takes") !=
+        std::string::npos);
+  CHECK(wrong("http: \"127.0.0.1:0\", http: 0").empty());
+}
+
+TEST_CASE("config: options of monitoring that can't be") {
+  CHECK(wrong("http: localhost").starts_with("t.conf:1:7: http: found \"localhost\", expected a "));
+  CHECK(wrong("http: true").starts_with("t.conf:1:7: http: found true, expected a port, or"));
+  CHECK(wrong("http_port: \"8222\"").starts_with("t.conf:1:12: http_port: found \"8222\""));
+  CHECK(wrong("monitor_port: 70000").starts_with("t.conf:1:15: monitor_port: found 70000"));
+  CHECK(wrong("http_base_path: \"/a b\"").find("expected a path of plain letters") !=
+        std::string::npos);
+  CHECK(wrong("max_closed_clients: -1").find("expected 0 or more") != std::string::npos);
+  CHECK(wrong("server_tags: [a, 5]").find("found 5, expected a text") != std::string::npos);
+  CHECK(wrong("server_metadata: a").find("expected a map") != std::string::npos);
+  CHECK(wrong("server_metadata { a: 5 }") ==
+        "t.conf:1:22: server_metadata: found 5, expected a text");
+}
+
+TEST_CASE(
+    "config: where monitoring is takes a restart to change, what it says of a server doesn't") {
+  const auto changed = [](const std::string& before, const std::string& after) {
+    const auto all = compare(good("port: 1\n" + before), good("port: 1\n" + after));
+    REQUIRE(all.size() == 1);
+    return std::string(to_string(all.front().when)) + ' ' + to_string(all.front());
+  };
+  CHECK(changed("http: 2", "http: 3") == "restart http_port: 2 is now 3");
+  CHECK(changed("http: \"a:2\"", "http: \"b:2\"") == "restart http: a is now b");
+  CHECK(changed("", "http_base_path: /x") == "restart http_base_path: nothing is now /x");
+  CHECK(changed("", "max_closed_clients: 5") == "restart max_closed_clients: 10000 is now 5");
+  CHECK(changed("server_tags: a", "server_tags: [a, b]") == "live server_tags: a is now a, b");
+  CHECK(changed("server_metadata {a: b}", "") == "live server_metadata");
+}
+
+TEST_CASE("config: a port that is taken already is doubtful") {
+  CHECK(wrong("port: 5000, http: 5000") ==
+        "warning: t.conf:1:13: http: found port 5000, which is that of clients by TCP as well, "
+        "expected another one");
+  CHECK(wrong("http: 5000, websocket { port: 5000, no_tls: true }")
+            .find("which is that of websocket as well") != std::string::npos);
+  CHECK(wrong("host: 127.0.0.1, port: 5000, http: \"127.0.0.2:5000\"").empty());
 }
 
 TEST_CASE("config: the reference names every option of a block") {

@@ -291,9 +291,6 @@ TEST_CASE("flags: an unknown flag is told the closest known one") {
 
 TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
   for (const std::string flag : {
-           "-m",
-           "--http_port",
-           "-ms",
            "--routes",
            "--cluster",
            "-sd",
@@ -306,7 +303,6 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
            "--cluster_name",
            "-cluster",
            "--cluster_listen",
-           "--https_port",
            "--connect_retries",
            "--cluster_advertise",
        }) {
@@ -319,7 +315,19 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
 
 TEST_CASE("flags: what switches off a thing that we don't offer is accepted") {
   CHECK(run({"-js=false", "--jetstream=false", "-D"}).log.debug);
-  CHECK(run({"--cluster", "", "--routes=", "-m", "0", "--profile=0", "-D"}).log.debug);
+  CHECK(run({"--cluster", "", "--routes=", "--profile=0", "-D"}).log.debug);
+}
+
+TEST_CASE("flags: ports of monitoring, 0 for none") {
+  CHECK(run({"-m", "8222"}).node.monitor.http_port == 8222);
+  CHECK(run({"--http_port=-1"}).node.monitor.http_port == -1);
+  CHECK(run({"-ms", "8443"}).node.monitor.https_port == 8443);
+  CHECK(run({"-m", "8222", "--http_port", "0"}).node.monitor.http_port == 0);
+  CHECK(refused({"-m", "abc"}) ==
+        "nuncio-server: -m: expected a port from 1 to 65535, or -1 for any free one, found "
+        "\"abc\"\n");
+  CHECK(refused({"-ms", "70000"}).find("-ms: expected a port") != std::string::npos);
+  CHECK(refused({"-m"}).find("-m needs a value") != std::string::npos);
 }
 
 TEST_CASE("flags: those of TLS ask for it, and --tls=false is the last word") {

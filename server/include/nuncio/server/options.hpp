@@ -78,9 +78,9 @@ struct options {
   ///@{
   std::vector<std::string> tags;
   std::map<std::string, std::string> metadata;
+  ///@}
   /// Of the file it was made of; shown, no more.
   std::string config_digest;
-  ///@}
 
   bool trace = false;               ///< log every operation
   bool trace_headers = false;       ///< of messages, the headers instead of the payload

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <boost/json/fwd.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace nuncio::server::monitor {
+
+/// JSON as Go writes it, which is what readers of these pages have always got: members in their
+/// order, `<`, `>` and `&` escaped for HTML, bytes that aren't UTF-8 as `\ufffd`, numbers in Go's
+/// form. What JSON has no word for, an infinite number, becomes null.
+///
+/// `indent` is what stands before each level; empty: all on one line without blanks.
+/// Source: Go 1.26, encoding/json, MarshalIndent and Marshal.
+[[nodiscard]] std::string to_json_text(const boost::json::value& what, std::string_view indent);
+
+/// A number alone, likewise: `0.8`, `1e-9`, `100`.
+[[nodiscard]] std::string to_json_text(double number);
+
+/// The first code point of `text` and how many bytes it takes; 0 bytes: it isn't UTF-8.
+struct code_point {
+  char32_t value = 0;
+  std::size_t size = 0;
+};
+[[nodiscard]] code_point first_code_point(std::string_view text) noexcept;
+
+}  // namespace nuncio::server::monitor
