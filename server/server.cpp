@@ -1,4 +1,5 @@
 #include "core/mappings.hpp"
+#include "monitor/monitor.hpp"
 #include "net/balancing.hpp"
 #include "net/certificate_watch.hpp"
 #include "net/listener.hpp"
@@ -239,7 +240,8 @@ struct server::running {
             {connection_type::websocket, shared.opts.websocket.host, shared.opts.websocket.port}),
         system(shared),
         balance(shared),
-        watch(shared) {
+        watch(shared),
+        pages(shared, system) {
     const bool by_load = shared.opts.shards == 0 || shared.opts.shuffle_interval.count() > 0;
     if (by_load && shared.shards.size() > 1) shared.wake_balancing = [this] { balance.wake(); };
   }
@@ -250,6 +252,7 @@ struct server::running {
   internal_role system;
   balancing balance;
   certificate_watch watch;
+  monitor::monitor pages;
   bool started = false;
   bool has_started = false;
   bool is_lingering = false;  // stopped from within the user's loop
@@ -272,11 +275,12 @@ server::~server() {
 }
 
 void server::start() {
-  auto& [shared, accept, accept_websocket, system, balance, watch, started, has_started,
+  auto& [shared, accept, accept_websocket, system, balance, watch, pages, started, has_started,
          is_lingering] = *running_;
   if (has_started) throw std::logic_error("a server starts once");
   if (shared.opts.listen) accept.open();
   if (shared.opts.websocket.port != 0) accept_websocket.open();
+  pages.open();
   shared.identity.info.port = accept.port();
   shared.identity.websocket_port = accept_websocket.port();
   const auto configured = shared.rules();
@@ -289,15 +293,17 @@ void server::start() {
   watch.wake();
   accept.start();
   accept_websocket.start();
+  pages.start();
   started = true;
 }
 
 void server::stop() {
-  auto& [shared, accept, accept_websocket, system, balance, watch, started, has_started,
+  auto& [shared, accept, accept_websocket, system, balance, watch, pages, started, has_started,
          is_lingering] = *running_;
   if (!std::exchange(started, false)) return;
   accept.close();
   accept_websocket.close();
+  pages.stop();
   balance.stop();
   watch.stop();
   shared.aside.stop();
@@ -364,6 +370,9 @@ std::uint16_t server::port() const noexcept {
 }
 std::uint16_t server::websocket_port() const noexcept {
   return running_->accept_websocket.port();
+}
+std::uint16_t server::monitor_port() const noexcept {
+  return running_->pages.port();
 }
 const std::string& server::id() const noexcept {
   return running_->shared.identity.info.server_id;

@@ -218,6 +218,7 @@ loaded interpret(document read, const std::function<void(settings&)>& override) 
 
   out.files = std::move(read.files);
   out.digest = std::move(read.digest);
+  out.options.node.config_digest = out.digest;
   out.problems = std::move(read.problems);
   // Those of the grammar are errors, but that there is nothing at all.
   const auto grammar = static_cast<std::size_t>(std::count_if(

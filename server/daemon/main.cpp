@@ -175,6 +175,13 @@ int run(const daemon_room::flags& line, config::loaded from, const char* program
         log.write(log_level::warn, "Websocket not configured with TLS. DO NOT USE IN PRODUCTION!");
       }
     }
+    if (const auto& pages = options.node.monitor; pages.is_on()) {
+      const std::string kind = pages.https_port != 0 ? "https" : "http";
+      const auto& host = pages.host.empty() ? options.node.host : pages.host;
+      listened.push_back({"monitoring", kind, host, node.monitor_port()});
+      log.write(log_level::info,
+                "Starting " + kind + " monitor on " + shown_address(host, node.monitor_port()));
+    }
     daemon_room::ports_file ports(program, listened);
     try {
       ports.move_to(options.ports_file_dir);

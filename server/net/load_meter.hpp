@@ -24,6 +24,10 @@ class load_meter {
   void note(time now) noexcept {
     if (now - window_start_ >= window) close_window(now, thread_time());
   }
+  /// CPU time of the shard's thread, on which this is asked, without looking for work in vain.
+  [[nodiscard]] std::chrono::nanoseconds busy_time() const noexcept {
+    return thread_time() - idled_;
+  }
 
   /// A window ends. Apart from note(), so that tests can say what the clocks show.
   void close_window(time now, std::chrono::nanoseconds used) noexcept {

@@ -4,6 +4,7 @@
 #include "busy_poll.hpp"
 #include "connection.hpp"
 #include "core/router.hpp"
+#include "histogram.hpp"
 #include "input_buffer.hpp"
 #include "load_meter.hpp"
 #include "match_cache.hpp"
@@ -41,6 +42,11 @@ struct alignas(64) shard_counters {
   counter in_messages{0}, in_bytes{0}, out_messages{0}, out_bytes{0};
   counter connections{0}, slow_consumers{0}, stale_connections{0}, stalled_producers{0};
   counter moved_connections{0};
+  counter flushed_bytes{0}, queued_ns{0};
+  histogram<6, 10> message_sizes;  ///< of headers and payloads, that came in
+  histogram<6, 10> flush_sizes;    ///< of what was sent or queued at once
+  /// From being queued to having left, in ns, of each block that didn't leave at once.
+  histogram<16, 10> queued_times;
 
   static void add(counter& c, std::uint64_t n) noexcept {
     c.store(c.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
@@ -98,7 +104,7 @@ class shard {
   /// Any thread. Moves the connections that have read half of all bytes since the census; calls
   /// `chosen` with them, on this shard's thread.
   void request_split(shard& to, std::function<void(std::vector<std::uint64_t>)> chosen);
-  /// Any thread.
+  /// Any thread, but for busy_time().
   [[nodiscard]] const load_meter& load() const noexcept { return load_; }
   /// Any thread.
   [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
@@ -138,6 +144,7 @@ class shard {
   void count_in(const protocol::ops::pub& op) noexcept {
     shard_counters::add(counters_.in_messages, 1);
     shard_counters::add(counters_.in_bytes, op.body.size());
+    counters_.message_sizes.add(op.body.size());
   }
 
   void subscribe(account& who, subscription* sub);
@@ -273,6 +280,7 @@ class shard {
               std::size_t count,
               std::size_t total);
   void send_queued(connection& c, std::unique_lock<small_mutex>& held);
+  void note_queued(std::chrono::nanoseconds time);
   void note_pressure(connection& c);
   void leave_out(connection& c, bool yes);
   void match_anew();

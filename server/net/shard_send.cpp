@@ -170,6 +170,8 @@ void shard::flush(outlet& o) {
     }
     std::size_t total = 0;
     for (const iovec& piece : pieces) total += piece.iov_len;
+    counters_.flush_sizes.add(total);
+    shard_counters::add(counters_.flushed_bytes, total);
     send_or_queue(*o.to, pieces.data(), pieces.size(), total, staged);
   }
   o.pieces.clear();
@@ -345,6 +347,7 @@ void shard::send_queued(connection& c, std::unique_lock<small_mutex>& held) {
     auto left = static_cast<std::uint32_t>(sent.size);
     while (first != nullptr && left >= first->unsent()) {
       left -= first->unsent();
+      note_queued(now_ - first->since);
       done = std::exchange(first, std::exchange(first->next, done));
     }
     chunk* last = first;
@@ -383,6 +386,12 @@ void shard::send_queued(connection& c, std::unique_lock<small_mutex>& held) {
   const bool finished = queue.closing && queue.empty();
   held.unlock();
   if (finished) ending_.push_back(&c);
+}
+
+void shard::note_queued(std::chrono::nanoseconds time) {
+  const auto ns = static_cast<std::uint64_t>(time.count());
+  counters_.queued_times.add(ns);
+  shard_counters::add(counters_.queued_ns, ns);
 }
 
 // Under the lock, which is free again afterwards.

@@ -77,6 +77,8 @@ class server {
   [[nodiscard]] std::uint16_t port() const noexcept;
   /// Likewise, for clients by WebSocket.
   [[nodiscard]] std::uint16_t websocket_port() const noexcept;
+  /// Likewise, of the pages about it.
+  [[nodiscard]] std::uint16_t monitor_port() const noexcept;
   /// The public nkey that names this server, new for each object.
   [[nodiscard]] const std::string& id() const noexcept;
   /// That of the options, or the id.

@@ -1,0 +1,313 @@
+#include "closed_connections.hpp"
+#include "pages.hpp"
+#include "times.hpp"
+
+#include <nuncio/protocol/subject.hpp>
+
+#include <boost/json/array.hpp>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <string_view>
+#include <unordered_map>
+
+namespace nuncio::server::monitor {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::int64_t default_limit = 1024;
+// What connections are sorted by: the smallest first.
+using sort_key = std::int64_t (*)(const connection_view&);
+
+// By their words.
+std::int64_t rank_of(close_reason reason) {
+  std::int64_t before = 0;
+  for (int i = 0; i <= static_cast<int>(close_reason::kicked); ++i) {
+    before += to_string(static_cast<close_reason>(i)) < to_string(reason) ? 1 : 0;
+  }
+  return before;
+}
+
+std::int64_t count_of(wall_time t) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(t.time_since_epoch()).count();
+}
+
+struct sorting {
+  std::string_view name;
+  sort_key key;
+  bool is_of_closed = false;
+};
+
+// Most are wanted with the largest first, hence the signs.
+constexpr std::array sortings{
+    sorting{"cid", [](const connection_view& c) { return static_cast<std::int64_t>(c.cid); }},
+    sorting{"start", [](const connection_view& c) { return static_cast<std::int64_t>(c.cid); }},
+    sorting{"subs", [](const connection_view& c) { return -std::int64_t{c.subscriptions}; }},
+    sorting{"pending",
+            [](const connection_view& c) { return -static_cast<std::int64_t>(c.pending_bytes); }},
+    sorting{"msgs_to",
+            [](const connection_view& c) { return -static_cast<std::int64_t>(c.out_messages); }},
+    sorting{"msgs_from",
+            [](const connection_view& c) { return -static_cast<std::int64_t>(c.in_messages); }},
+    sorting{"bytes_to",
+            [](const connection_view& c) { return -static_cast<std::int64_t>(c.out_bytes); }},
+    sorting{"bytes_from",
+            [](const connection_view& c) { return -static_cast<std::int64_t>(c.in_bytes); }},
+    sorting{"last", [](const connection_view& c) { return -count_of(c.last_activity); }},
+    sorting{"idle", [](const connection_view& c) { return count_of(c.last_activity); }},
+    sorting{"uptime", [](const connection_view& c) { return -count_of(c.start); }},
+    sorting{"stop", [](const connection_view& c) { return -count_of(c.stop.value_or(c.start)); },
+            true},
+    sorting{"reason", [](const connection_view& c) { return rank_of(c.reason); }, true},
+    sorting{"rtt", [](const connection_view& c) { return -std::int64_t{c.rtt.count()}; }},
+};
+
+const sorting& sorting_of(const connz_options& what) {
+  if (what.sort.empty()) return sortings.front();
+  const auto* const found = std::find_if(sortings.begin(), sortings.end(),
+                                         [&](const sorting& s) { return s.name == what.sort; });
+  if (found == sortings.end()) throw page_error(400, "invalid sorting option: " + what.sort);
+  if (found->is_of_closed && what.state != state_filter::closed) {
+    throw page_error(400, "sort by " + what.sort + " only valid on closed connections");
+  }
+  return *found;
+}
+
+std::int64_t limit_of(const connz_options& what) {
+  if (what.cid != 0) return 1;
+  return what.limit <= 0 ? default_limit : what.limit;
+}
+
+struct wanted {
+  std::string user;
+  std::string account;
+  std::string filter_subject;
+};
+
+bool hears(const connection_view& c, const std::string& subject) {
+  return std::any_of(
+      c.subscription_list.begin(), c.subscription_list.end(),
+      [&](const subscription_view& s) { return protocol::overlaps(s.subject, subject); });
+}
+
+bool is_wanted(const connection_view& c, const wanted& what) {
+  return (what.user.empty() || c.user == what.user) &&
+         (what.account.empty() || c.account == what.account) &&
+         (what.filter_subject.empty() || hears(c, what.filter_subject));
+}
+
+// One of those that the page may show.
+struct candidate {
+  std::uint64_t cid = 0;
+  std::int64_t key = 0;
+  bool is_wanted = false;
+  const connection_view* closed = nullptr;  // null: it is open
+};
+
+std::string_view name_of(connection_type type) {
+  return type == connection_type::websocket ? "websocket" : "nats";
+}
+
+json::array peer_certificates(const tls_view& of) {
+  json::array out;
+  for (const auto& each : of.peer_certificates) {
+    out.push_back(json::object{{"subject", each.subject},
+                               {"spki_sha256", each.spki_sha256},
+                               {"cert_sha256", each.cert_sha256}});
+  }
+  return out;
+}
+
+json::array subscriptions_of(const connection_view& c, bool with_detail) {
+  json::array out;
+  for (const auto& each : c.subscription_list) {
+    if (with_detail) {
+      // Only of what is over, as there.
+      out.push_back(to_json(each, c.stop.has_value()));
+    } else {
+      out.emplace_back(each.subject);
+    }
+  }
+  return out;
+}
+
+void put_tls(json::object& to, const connection_view& c, bool with_certificates) {
+  if (!c.tls) return;
+  to["tls_version"] = c.tls->version;
+  to["tls_cipher_suite"] = c.tls->cipher_suite;
+  if (with_certificates && !c.tls->peer_certificates.empty()) {
+    to["tls_peer_certs"] = peer_certificates(*c.tls);
+  }
+  if (c.tls->first) to["tls_first"] = true;
+}
+
+json::object to_json(const connection_view& c, const connz_options& what, wall_time now) {
+  const auto end = c.stop.value_or(now);
+  json::object out{{"cid", c.cid},
+                   {"kind", "Client"},
+                   {"type", name_of(c.type)},
+                   {"ip", c.ip},
+                   {"port", c.port},
+                   {"start", to_rfc3339(c.start)},
+                   {"last_activity", to_rfc3339(c.last_activity)}};
+  if (c.stop) {
+    out["stop"] = to_rfc3339(*c.stop);
+    out["reason"] = to_string(c.reason);
+  }
+  if (c.rtt.count() != 0) out["rtt"] = to_go_text(c.rtt);
+  out["uptime"] = to_uptime(end - c.start);
+  out["idle"] = to_uptime(end - c.last_activity);
+  out["pending_bytes"] = c.pending_bytes;
+  out["in_msgs"] = c.in_messages;
+  out["out_msgs"] = c.out_messages;
+  out["in_bytes"] = c.in_bytes;
+  out["out_bytes"] = c.out_bytes;
+  put_if(out, "stalls", c.stalls);
+  out["subscriptions"] = c.subscriptions;
+  put_if(out, "name", c.name);
+  put_if(out, "lang", c.language);
+  put_if(out, "version", c.version);
+  put_tls(out, c, what.auth);
+  if (what.auth) {
+    put_if(out, "authorized_user", c.user);
+    if (c.account != global_account) out["account"] = c.account;
+  }
+  if (what.subscriptions != subscription_list::none && !c.subscription_list.empty()) {
+    const bool detail = what.subscriptions == subscription_list::detail;
+    out[detail ? "subscriptions_list_detail" : "subscriptions_list"] = subscriptions_of(c, detail);
+  }
+  if (what.auth && c.account != global_account) out["name_tag"] = c.account;
+  return out;
+}
+
+void add_subscriptions(connection_view& to, const connection& of) {
+  of.meaning().each_subscription([&to](const subscription& each) {
+    to.subscription_list.push_back(view_of(each, to.account));
+  });
+}
+
+boost::asio::awaitable<std::vector<candidate>> open_ones(const sources& from,
+                                                         wanted what,
+                                                         sort_key key) {
+  return from.shards.from_connections<candidate>(
+      [what = std::move(what), key](const connection& c, std::vector<candidate>& to) {
+        auto view = c.view();
+        if (!what.filter_subject.empty()) add_subscriptions(view, c);
+        to.push_back({view.cid, key(view), is_wanted(view, what), nullptr});
+      });
+}
+
+// Those on the page, in their order.
+void choose(std::vector<candidate>& all, const connz_options& what) {
+  std::erase_if(all, [&](const candidate& c) {
+    return !c.is_wanted || (what.cid != 0 && c.cid != what.cid);
+  });
+  std::sort(all.begin(), all.end(), [](const candidate& a, const candidate& b) {
+    return a.key != b.key ? a.key < b.key : a.cid < b.cid;
+  });
+  const auto is_same = [](const candidate& a, const candidate& b) { return a.cid == b.cid; };
+  all.erase(std::unique(all.begin(), all.end(), is_same), all.end());
+  const auto begin = static_cast<std::size_t>(std::max<std::int64_t>(what.offset, 0));
+  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(begin, all.size())));
+  all.resize(std::min(all.size(), static_cast<std::size_t>(limit_of(what))));
+}
+
+// Only what is shown is looked at in full.
+boost::asio::awaitable<std::vector<connection_view>> views_of(const sources& from,
+                                                              const std::vector<candidate>& all,
+                                                              const connz_options& what) {
+  std::vector<std::uint64_t> cids;
+  for (const auto& each : all) {
+    if (each.closed == nullptr) cids.push_back(each.cid);
+  }
+  if (cids.empty()) co_return std::vector<connection_view>();
+  const bool with_subscriptions = what.subscriptions != subscription_list::none;
+  auto search = from.shards.from_connections<connection_view>(
+      std::move(cids), [with_subscriptions](const connection& c, std::vector<connection_view>& to) {
+        to.push_back(c.view());
+        if (with_subscriptions) add_subscriptions(to.back(), c);
+      });
+  co_return co_await std::move(search);
+}
+
+json::object envelope(std::size_t count,
+                      std::size_t total,
+                      const connz_options& what,
+                      json::value connections) {
+  return {{"server_id", ""},
+          {"now", to_rfc3339(std::chrono::system_clock::now())},
+          {"num_connections", count},
+          {"total", total},
+          {"offset", what.offset},
+          {"limit", limit_of(what)},
+          {"connections", std::move(connections)}};
+}
+
+bool has_account(node& of, const std::string& name) {
+  bool found = false;
+  of.all_accounts.for_each([&](const account& each) { found = found || each.name == name; });
+  return found;
+}
+
+}  // namespace
+
+json::object to_json(const subscription_view& of, bool with_account) {
+  json::object out;
+  if (with_account) {
+    out["account"] = of.account;
+    out["account_tag"] = of.account;
+  }
+  out["subject"] = of.subject;
+  put_if(out, "qgroup", of.queue);
+  out["sid"] = of.sid;
+  out["msgs"] = of.delivered;
+  put_if(out, "max", of.max);
+  out["cid"] = of.cid;
+  return out;
+}
+
+page connz(const sources& from, connz_options what) {
+  const auto& by = sorting_of(what);
+  if (!what.account.empty() && !has_account(from.of, what.account)) {
+    co_return envelope(0, 0, what, nullptr);
+  }
+  const wanted which{what.user, what.account, what.filter_subject};
+  std::vector<candidate> all;
+  if (what.state != state_filter::closed) {
+    auto search = open_ones(from, which, by.key);  // g++ 12: see subsz
+    all = co_await std::move(search);
+  }
+  std::vector<connection_view> closed;
+  if (what.state != state_filter::open) closed = from.closed.all();
+  for (const auto& each : closed) {
+    all.push_back({each.cid, by.key(each), is_wanted(each, which), &each});
+  }
+  const auto total =
+      what.account.empty()
+          ? static_cast<std::ptrdiff_t>(all.size())
+          : std::count_if(all.begin(), all.end(), [](const candidate& c) { return c.is_wanted; });
+  choose(all, what);
+  const auto views = co_await views_of(from, all, what);
+  std::unordered_map<std::uint64_t, const connection_view*> by_cid;
+  for (const auto& each : views) by_cid.emplace(each.cid, &each);
+
+  const auto now = std::chrono::system_clock::now();
+  json::array shown;
+  for (const auto& each : all) {
+    // One that is open may be gone since.
+    const auto found = by_cid.find(each.cid);
+    if (each.closed != nullptr) {
+      shown.push_back(to_json(*each.closed, what, now));
+    } else if (found != by_cid.end()) {
+      shown.push_back(to_json(*found->second, what, now));
+    }
+  }
+  const auto count = shown.size();
+  auto out = envelope(count, static_cast<std::size_t>(total), what, std::move(shown));
+  out["server_id"] = from.of.identity.info.server_id;
+  co_return out;
+}
+
+}  // namespace nuncio::server::monitor

@@ -1,0 +1,150 @@
+#include "monitor.hpp"
+
+#include "json_text.hpp"
+#include "metrics.hpp"
+#include "page_table.hpp"
+#include "text_view.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+
+#include <exception>
+#include <utility>
+
+namespace nuncio::server::monitor {
+namespace {
+
+namespace json = boost::json;
+
+http_response as_text(const json::value& what) {
+  json::object shown;
+  if (what.is_object()) shown = what.get_object();
+  return {200, "text/plain; charset=utf-8", to_text_view(shown), {}};
+}
+
+http_response shown(json::value what, std::string_view indent, bool is_text) {
+  unsigned status = 200;
+  if (auto* const object = what.if_object(); object != nullptr) {
+    if (const auto* const said = object->if_contains("status_code"); said != nullptr) {
+      status = said->to_number<unsigned>();
+      object->erase("status_code");
+    }
+  }
+  if (is_text) return as_text(what);
+  return {status, "application/json", to_json_text(what, indent), {}};
+}
+
+http_settings settings_for(const node& of) {
+  const auto& opts = of.opts.monitor;
+  http_settings out;
+  out.host = opts.host.empty() ? of.opts.host : opts.host;
+  out.port = opts.https_port != 0 ? opts.https_port : opts.http_port;
+  out.base_path = opts.base_path;
+  if (opts.https_port != 0) out.tls = [&of] { return of.rules()->standard.tls->now(); };
+  return out;
+}
+
+boost::asio::awaitable<void> respond(const sources& from,
+                                     const page_row& row,
+                                     http_request asked,
+                                     http_server::reply reply) {
+  query said(asked.query);
+  http_response out;
+  try {
+    auto page = row.make(from, said);
+    if (!row.counted.empty()) ++from.requests[std::string(row.counted)];
+    auto made = co_await std::move(page);
+    out = shown(std::move(made), row.indent, said.text("format") == "text");
+  } catch (const page_error& why) {
+    out = plain_answer(why.status(), why.what());
+  } catch (const std::exception& why) {
+    from.of.log.write(log_level::error,
+                      std::string("Monitoring: ") + asked.path + ": " + why.what());
+    out = plain_answer(500);
+  }
+  reply(std::move(out));
+}
+
+boost::asio::awaitable<void> respond_with_metrics(const sources& from,
+                                                  http_request asked,
+                                                  http_server::reply reply) {
+  const auto as = exposition::form_for(asked.accept);
+  http_response out;
+  try {
+    auto made = metrics(from, as);
+    auto text = co_await std::move(made);
+    out = {200, std::string(exposition::content_type(as)), std::move(text), {}};
+  } catch (const std::exception& why) {
+    from.of.log.write(log_level::error, std::string("Monitoring: /metrics: ") + why.what());
+    out = plain_answer(500);
+  }
+  reply(std::move(out));
+}
+
+}  // namespace
+
+monitor::monitor(node& of, const internal_role& own)
+    : node_(of),
+      closed_(static_cast<std::size_t>(of.opts.monitor.max_closed_clients)),
+      shards_(of, io_),
+      sources_{of, shards_, own, closed_, process_, requests_} {}
+
+monitor::~monitor() {
+  stop();
+}
+
+void monitor::open() {
+  if (!node_.opts.monitor.is_on()) return;
+  node_.watcher = this;
+  http_ = std::make_unique<http_server>(
+      io_, settings_for(node_),
+      [this](const http_request& asked, http_server::reply reply) {
+        answer(asked, std::move(reply));
+      },
+      node_.log);
+  http_->open();
+  const bool is_secure = node_.opts.monitor.https_port != 0;
+  (is_secure ? sources_.https_port : sources_.http_port) = http_->port();
+}
+
+void monitor::start() {
+  if (http_ == nullptr) return;
+  http_->start();
+  thread_ = std::thread([this] {
+    const auto work = boost::asio::make_work_guard(io_);
+    io_.run();
+  });
+}
+
+void monitor::stop() {
+  shards_.close();
+  io_.stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::uint16_t monitor::port() const noexcept {
+  return http_ == nullptr ? std::uint16_t{0} : http_->port();
+}
+
+void monitor::on_closed(connection_view last) {
+  closed_.add(std::move(last));
+}
+
+void monitor::answer(const http_request& asked, http_server::reply reply) {
+  if (asked.path == "/") {
+    ++requests_["/"];
+    return reply({200, "text/html; charset=utf-8", index_page(), {}});
+  }
+  if (asked.path == "/metrics") {
+    boost::asio::co_spawn(io_, respond_with_metrics(sources_, asked, std::move(reply)),
+                          boost::asio::detached);
+    return;
+  }
+  const auto* const row = find_page(asked.path);
+  if (row == nullptr) return reply(not_found());
+  boost::asio::co_spawn(io_, respond(sources_, *row, asked, std::move(reply)),
+                        boost::asio::detached);
+}
+
+}  // namespace nuncio::server::monitor

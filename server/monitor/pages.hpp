@@ -1,0 +1,123 @@
+#pragma once
+
+#include "collector.hpp"
+#include "net/node.hpp"
+#include "process_usage.hpp"
+#include "query.hpp"
+
+#include <nuncio/server/views.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include <cstdint>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+/// What a server says of itself, page by page, as JSON with the names and in the order that the
+/// reference has.
+/// Source: nats-server 2.15.2, server/monitor.go, checked against a live one.
+namespace nuncio::server {
+class internal_role;
+}  // namespace nuncio::server
+
+namespace nuncio::server::monitor {
+
+class closed_connections;
+
+/// Why there is no page.
+class page_error : public std::runtime_error {
+ public:
+  page_error(unsigned status, const std::string& text)
+      : std::runtime_error(text), status_(status) {}
+  /// As HTTP has it.
+  [[nodiscard]] unsigned status() const noexcept { return status_; }
+
+ private:
+  unsigned status_;
+};
+
+/// What pages are made from. Thread: the monitor's.
+struct sources {
+  node& of;
+  collector& shards;
+  const internal_role& own;  ///< whose subscriptions are the server's
+  const closed_connections& closed;
+  process_usage& process;
+  std::map<std::string, std::uint64_t>& requests;  ///< by page, over HTTP
+  std::uint16_t http_port = 0;                     ///< in use
+  std::uint16_t https_port = 0;
+};
+
+using page = boost::asio::awaitable<boost::json::value>;
+
+struct connz_options {
+  std::string sort;  ///< empty: by cid
+  bool auth = false;
+  subscription_list subscriptions = subscription_list::none;
+  std::int64_t offset = 0;
+  std::int64_t limit = 0;  ///< 0 or less: the default
+  std::uint64_t cid = 0;   ///< 0: all
+  state_filter state = state_filter::open;
+  std::string user;
+  std::string account;
+  std::string filter_subject;
+  bool has_mqtt_client = false;  ///< of which there are none
+};
+
+struct subsz_options {
+  bool subscriptions = false;
+  std::string account;
+  std::string test;  ///< a subject
+  std::int64_t offset = 0;
+  std::int64_t limit = 0;
+};
+
+struct health_options {
+  // Of JetStream, which there isn't.
+  bool js_enabled_only = false;
+  bool js_server_only = false;
+  bool js_meta_only = false;
+  std::string account;
+  std::string stream;
+  std::string consumer;
+  bool details = false;  ///< a list of what is wrong
+};
+
+// Errors: page_error.
+
+[[nodiscard]] page varz(const sources& from);
+[[nodiscard]] page connz(const sources& from, connz_options what);
+[[nodiscard]] page subsz(const sources& from, subsz_options what);
+/// Of one account, or the names of all if there is none.
+[[nodiscard]] page accountz(const sources& from, std::string name);
+/// Of these accounts, or of all; those without connections only if `with_unused`.
+[[nodiscard]] page accstatz(const sources& from, std::vector<std::string> names, bool with_unused);
+
+/// One account as accstatz and events show it.
+[[nodiscard]] boost::json::object account_statistics(const account& of);
+
+/// Its `status_code` is that of HTTP, and no part of the page over HTTP.
+[[nodiscard]] page healthz(health_options what);
+
+// Of what there is none here.
+
+[[nodiscard]] boost::json::value routez(const node& of);
+[[nodiscard]] boost::json::value leafz(const node& of);
+[[nodiscard]] boost::json::value gatewayz(const node& of);
+[[nodiscard]] boost::json::value jsz(const node& of);
+
+/// Of one subscription, as connz, subsz and traces show it.
+[[nodiscard]] boost::json::object to_json(const subscription_view& of, bool with_account);
+
+/// Puts a member in if it isn't zero or empty, as Go's `omitempty`.
+template <class Value>
+void put_if(boost::json::object& to, std::string_view name, const Value& what) {
+  if (what == Value{}) return;
+  to[name] = what;
+}
+
+}  // namespace nuncio::server::monitor

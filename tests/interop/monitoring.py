@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""The pages of monitoring, field by field as nats-server has them.
+
+    monitoring.py --server PATH [--peers DIR]
+
+The same clients do the same on both servers, and each page is compared: names and their order, types, values but for those that
+differ by nature (ids, times, the process). What we have on purpose otherwise is listed in OURS.
+"""
+
+import contextlib
+import json
+import pathlib
+import re
+import socket
+import sys
+import tempfile
+
+from certificates import WORLD, run_tests_with_certificates
+from real_clients import parse, peer, wait_until
+from watched import Client, Watched
+
+CONFIG = """
+server_name: one
+http: 127.0.0.1:-1
+max_payload: 1MB
+accounts {{
+  A {{ users: [ {{user: a, password: a}}, {{user: b, password: b, permissions: {{publish: "x.>"}} }} ], mappings: {{ "old.*": "new.$1" }} }}
+  B {{ users: [ {{user: c, password: c}} ] }}
+  SYS {{ users: [ {{user: s, password: s}} ] }}
+}}
+system_account: SYS
+{more}
+"""
+
+# Of the process, the moment, or a choice at random.
+FLEETING = {
+    "server_id", "now", "start", "uptime", "idle", "last_activity", "stop", "rtt", "mem", "cpu", "port", "http_port", "https_port", "go",
+    "gomaxprocs", "cores", "config_load_time", "config_digest", "cid", "update_time", "http_req_stats", "git_commit", "max_fanout",
+    "avg_fanout", "cache_hit_rate", "num_cache", "num_matches", "version", "tls_cert_not_after", "feature_flags", "disk_io_wait_stats",
+    "pending_bytes",
+}
+# Requests of the system account that we don't answer yet are subscriptions that we don't have.
+SUBSCRIPTIONS = {"subscriptions", "num_subscriptions", "num_inserts", "total"}
+
+
+def shape(value):
+    """Of what is another each time: its type, and of a text how it is written."""
+    if isinstance(value, str):
+        text = re.sub(r"[0-9a-f]{64}$", "<digest>", value)
+        text = re.sub(r"\.\d+Z$", "Z", text)
+        text = re.sub(r"(\d+[ywdhms]|\d+m(?=\d))+$", "<uptime>", text)
+        text = re.sub(r"^[\d.]+(µs|ms)$", "<duration>", text)
+        text = re.sub(r"^N[A-Z2-7]{55}$", "<id>", text)
+        text = re.sub(r"^go[\d.]+$|^-$", "<go>", text)
+        return re.sub(r"\d", "0", text) if text.endswith("Z") else text
+    if isinstance(value, bool) or value is None or not isinstance(value, (int, float)):
+        return type(value).__name__
+    return "number"
+
+
+def differences(ours, theirs, path=""):
+    """What is different, one line each."""
+    name = path.rpartition(".")[2]
+    if isinstance(ours, dict) and isinstance(theirs, dict) and name not in FLEETING:
+        if list(ours) != list(theirs):
+            yield f"{path}: members {list(ours)}, there {list(theirs)}"
+        for key in theirs:
+            if key in ours:
+                yield from differences(ours[key], theirs[key], f"{path}.{key}")
+    elif isinstance(ours, list) and isinstance(theirs, list):
+        if len(ours) != len(theirs):
+            yield f"{path}: {len(ours)} elements, there {len(theirs)}"
+        for i, (a, b) in enumerate(zip(ours, theirs)):
+            yield from differences(a, b, f"{path}[{i}]")
+    elif name in FLEETING or name in SUBSCRIPTIONS:
+        if name not in {"feature_flags", "disk_io_wait_stats"} and shape(ours) != shape(theirs):
+            yield f"{path}: {ours!r} ({shape(ours)}), there {theirs!r} ({shape(theirs)})"
+    elif ours != theirs or type(ours) is not type(theirs):
+        yield f"{path}: {ours!r}, there {theirs!r}"
+
+
+def without_own(page):
+    """A page of ours or theirs without the services of the system, which each has its own of."""
+    if isinstance(page, dict):
+        page.pop("feature_flags", None)  # of JetStream
+        for key in ("imports", "exports"):  # of the system account
+            page.pop(key, None)
+        for key in ("subscriptions_list", "subscriptions_list_detail", "accounts", "account_statz"):  # in any order
+            if isinstance(page.get(key), list):
+                page[key].sort(key=json.dumps)
+        listed = page.get("subscriptions_list")
+        if isinstance(listed, list) and listed and isinstance(listed[0], dict):
+            page["subscriptions_list"] = [each for each in listed if not each["subject"].startswith("$SYS.")]
+        for each in page.values():
+            without_own(each)
+    elif isinstance(page, list):
+        for each in page:
+            without_own(each)
+    return page
+
+
+@contextlib.contextmanager
+def both(options, more=""):
+    """The server under test and nats-server, with the same clients that have done the same."""
+    theirs = peer(options, "nats-server")
+    with tempfile.TemporaryDirectory(prefix="monitoring-") as name, contextlib.ExitStack() as stack:
+        servers = []
+        for which, program in (("ours", options.server), ("theirs", theirs)):
+            place = pathlib.Path(name) / which
+            place.mkdir()
+            servers.append(stack.enter_context(Watched(program, place, CONFIG.format(more=more))))
+        yield servers, stack
+
+
+def populate(server, stack):
+    clients = {}
+
+    def add(name, user, more=""):
+        clients[name] = Client(server, name, user, more)
+        stack.callback(clients[name].close)
+        return clients[name]
+
+    add("quiet", "a")
+    add("listener", "a").say("SUB foo.* 1\r\nSUB foo.bar workers 2\r\nSUB new.x 3\r\nUNSUB 3 10\r\n")
+    add("speaker", "b", ',"headers":true').say("PUB x.y 5\r\nhello\r\nPUB foo.bar 2\r\nno\r\nHPUB x.h 12 14\r\nNATS/1.0\r\n\r\nhi\r\n")
+    add("other", "c").say("SUB > all\r\nPUB foo.bar 3\r\nabc\r\n")
+    clients["quiet"].say("PUB foo.bar 4\r\nabcd\r\nPUB foo.other 4\r\nabcd\r\nPUB old.x 1\r\n.\r\n")
+    gone = Client(server, "gone", "a")
+    gone.say("SUB gone.> 9\r\nPUB foo.bar 1\r\n!\r\n")
+    gone.close()
+    wait_until(lambda: server.page("/connz?state=closed")["total"] == 1, "the end of a connection")
+    for each in clients.values():
+        each.say("")
+    return clients
+
+
+def same_page(servers, page):
+    answers = [without_own(server.page(page)) for server in servers]
+    found = list(differences(*answers))
+    assert not found, f"{page}:\n      " + "\n      ".join(found)
+
+
+def pages(options):
+    with both(options) as (servers, stack):
+        for server in servers:
+            populate(server, stack)
+        for page in ("/varz", "/connz", "/connz?auth=1", "/connz?subs=true", "/connz?subs=detail&auth=t", "/connz?state=closed&auth=1",
+                     "/connz?state=closed&subs=detail", "/connz?state=any&sort=cid", "/connz?acc=A&auth=1", "/connz?acc=NO", "/connz?cid=999",
+                     "/connz?user=b&auth=1", "/connz?limit=2", "/connz?limit=1&offset=2", "/connz?offset=99", "/connz?limit=-1",
+                     "/subsz?subs=1&acc=A", "/subsz?subs=1&acc=A&test=foo.bar", "/subscriptionsz?acc=B&subs=1", "/subsz?acc=NO&subs=1",
+                     "/accountz?acc=A", "/accountz?acc=B", "/accountz?acc=SYS", "/accountz", "/accstatz", "/accstatz?unused=1", "/healthz", "/healthz?details=1", "/jsz",
+                     "/ipqueuesz", "/routez", "/routez?subs=1", "/leafz", "/gatewayz", "/gatewayz?accs=1"):
+            same_page(servers, page)
+
+
+def orders(options):
+    with both(options) as (servers, stack):
+        for server in servers:
+            populate(server, stack)
+        for sort in ("cid", "start", "subs", "pending", "msgs_to", "msgs_from", "bytes_to", "bytes_from", "uptime"):
+            names = [[one["name"] for one in server.page(f"/connz?sort={sort}")["connections"]] for server in servers]
+            values = [[one[key] for one in server.page(f"/connz?sort={sort}")["connections"]] for server in servers
+                      for key in ("subscriptions", "out_msgs", "in_msgs", "out_bytes", "in_bytes")]
+            # Equals are in any order.
+            if sort in ("cid", "start", "uptime"):
+                assert names[0] == names[1], (sort, names)
+            if sort != "pending":
+                place = {"subs": 0, "msgs_to": 1, "msgs_from": 2, "bytes_to": 3, "bytes_from": 4}.get(sort)
+                assert place is None or values[place] == values[place + 5], (sort, values)
+        for sort in ("stop", "reason"):
+            for server in servers:
+                assert len(server.page(f"/connz?state=closed&sort={sort}")["connections"]) == 1
+        for sort in ("last", "idle", "rtt"):
+            for server in servers:
+                assert len(server.page(f"/connz?sort={sort}")["connections"]) == 4
+
+
+def wrong_questions(options):
+    with both(options) as (servers, _):
+        for page in ("/connz?auth=xx", "/connz?limit=x", "/connz?offset=1.5", "/connz?cid=-1", "/connz?cid=99999999999999999999",
+                     "/connz?state=zz", "/connz?sort=bogus", "/connz?sort=stop", "/connz?sort=reason&state=open", "/connz?subs=yes",
+                     "/connz?limit=x&auth=xx", "/subsz?test=foo.*&subs=1", "/subsz?limit=x", "/subsz?subs=x", "/accountz?acc=NO", "/accstatz?unused=x",
+                     "/healthz?stream=a", "/healthz?stream=a&details=1", "/healthz?consumer=c", "/healthz?details=x", "/healthz?account=NO",
+                     "/raftz", "/nothing", "/varz/", "/ipqueuesz?all=x", "/routez?subs=x", "/leafz?subs=x", "/gatewayz?accs=x", "/jsz?limit=x"):
+            ours, theirs = (server.ask(page) for server in servers)
+            assert ours == theirs, f"{page}: {ours}, there {theirs}"
+
+
+def as_text(options):
+    """?format=text, which is ours alone."""
+    with both(options) as (servers, stack):
+        server = servers[0]
+        populate(server, stack)
+        status, kind, body = server.ask("/connz?format=text&auth=1&subs=1")
+        assert status == 200 and kind.startswith("text/plain"), (status, kind)
+        lines = body.splitlines()
+        assert any(line.startswith("num_connections:") and line.endswith("4") for line in lines), body
+        head = next(line for line in lines if "authorized_user" in line)
+        assert all(word in head for word in ("cid", "in_msgs", "name")), head
+        assert any("speaker" in line and " b " in line for line in lines), body
+
+
+def counted_requests(options):
+    with both(options) as (servers, _):
+        for server in servers:
+            for page in ("/varz", "/subsz", "/subscriptionsz", "/healthz", "/", "/ipqueuesz", "/nothing", "/connz?auth=xx"):
+                server.ask(page)
+        ours, theirs = (server.page("/varz")["http_req_stats"] for server in servers)
+        assert ours == theirs, (ours, theirs)
+
+
+def tls_clients(options):
+    more = f"tls {{ {WORLD.files()}, ca_file: \"{WORLD.ca.file}\", verify: true }}"
+    with both(options, more) as (servers, stack):
+        for server in servers:
+            plain = socket.create_connection((server.host, server.client_port), 20)
+            plain.recv(4096)
+            one = WORLD.context(pair=WORLD.client).wrap_socket(plain, server_hostname="localhost")
+            stack.callback(one.close)
+            one.sendall(b'CONNECT {"verbose":false,"user":"a","pass":"a","name":"secret"}\r\nPING\r\n')
+            got = b""
+            while b"PONG" not in got:
+                got += one.recv(4096)
+        same_page(servers, "/connz?auth=1")
+        same_page(servers, "/varz")
+
+
+def main():
+    options = parse(__doc__)
+    return run_tests_with_certificates([pages, orders, wrong_questions, as_text, counted_requests, tls_clients], options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
