@@ -147,6 +147,10 @@ tls_session::~tls_session() {
   SSL_free(ssl_);
 }
 
+void tls_session::ask_no_certificate() {
+  SSL_set_verify(ssl_, SSL_VERIFY_NONE, nullptr);
+}
+
 tls_session::step tls_session::handshake() {
   ERR_clear_error();
   const int result = SSL_do_handshake(ssl_);

@@ -26,6 +26,8 @@ class tls_session {
   tls_session& operator=(const tls_session&) = delete;
   ~tls_session();
 
+  /// Whatever the options say: before the handshake.
+  void ask_no_certificate();
   /// As far as the handshake gets now.
   step handshake();
   /// Of the handshake nothing is left but to check the client's last word, which is cheap.
