@@ -46,7 +46,7 @@ void http_connections::close_all() {
   for (const auto& each : all) each->close();
 }
 
-void http_connections::ask(const http_request& request, http_reply reply) const {
+void http_connections::ask(const http_request& request, const http_reply& reply) const {
   try {
     handler_(request, reply);
   } catch (const std::exception& failure) {

@@ -69,7 +69,7 @@ class http_connections {
 
   // For a connection.
 
-  void ask(const http_request& request, http_reply reply) const;
+  void ask(const http_request& request, const http_reply& reply) const;
   /// Before it keeps an answer.
   void make_room(std::size_t bytes);
   void remove(const http_connection& one);

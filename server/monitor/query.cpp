@@ -92,8 +92,9 @@ constexpr std::string_view out_of_range = "value out of range";
 
 template <class Integer>
 std::string_view parse(std::string_view text, Integer& out) {
-  const auto* const end = text.data() + text.size();
-  const auto [at, failed] = std::from_chars(text.data(), end, out);
+  const auto* const begin = text.data();
+  const auto* const end = begin + text.size();
+  const auto [at, failed] = std::from_chars(begin, end, out);
   if (failed == std::errc::result_out_of_range) return out_of_range;  // whatever comes behind
   return at != end || failed != std::errc{} ? bad_syntax : std::string_view{};
 }

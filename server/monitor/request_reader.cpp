@@ -147,6 +147,10 @@ received_request request_reader::complete() const {
     return refuse(400, "400 Bad Request: missing required Host header");
   }
   if (hosts > 1) return refuse(400);
+  // Nobody knows where its body ends.
+  if (parsing_->count(http::field::transfer_encoding) > 0 && !parsing_->by.chunked()) {
+    return refuse(501);
+  }
   const auto expected = parsing_->field(http::field::expect);
   if (!expected.empty() &&
       !boost::beast::iequals({expected.data(), expected.size()}, "100-continue")) {

@@ -103,6 +103,7 @@ class table {
 
   void append_to(std::string& out, std::size_t indent) const {
     std::vector<std::string> names;
+    names.reserve(columns_.size());
     for (const auto& each : columns_) names.push_back(each.name);
     append_line(names, indent, out);
     for (const auto& each : cells_) append_line(each, indent, out);

@@ -157,6 +157,7 @@ TEST_CASE("request: what isn't HTTP, or is too long, is refused") {
   CHECK(refusal(get("/" + std::string(request_reader::longest_header, 'a'))).status == 431);
   CHECK(refusal("GET /" + std::string(2 * request_reader::longest_header, 'a')).status == 431);
   CHECK(refusal("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n").status == 413);
+  CHECK(refusal("GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n").status == 501);
   CHECK(refusal("GARBAGE\r\n\r\n").body == "400 Bad Request");
 }
 
