@@ -57,7 +57,11 @@ def passwords() -> str:
             "no_auth_user: bench\n")
 
 
-TEXTS = {"permissions": permissions, "accounts": accounts, "many_users": many_users, "passwords": passwords}
+def watched() -> str:
+    return "http: 127.0.0.1:-1\n"
+
+
+TEXTS = {"watched": watched, "permissions": permissions, "accounts": accounts, "many_users": many_users, "passwords": passwords}
 
 
 def write(folder: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _LISTENING = re.compile(r"Listening for client connections on \S*?:(\d+)\s*$", re.MULTILINE)
 _WEBSOCKET = re.compile(r"Listening for websocket clients on \S*?:(\d+)\s*$", re.MULTILINE)
+_MONITOR = re.compile(r"Starting http monitor on \S+:(\d+)")
 _READY = "Server is ready"
 START_TIMEOUT_S = 20
 
@@ -88,6 +89,12 @@ class Server:
         port = _WEBSOCKET.search(self._log.read_text(errors="replace"))
         if not port:
             raise RunError(f"{self.path} has no WebSocket: {self._last_words()}")
+        return int(port.group(1))
+
+    def monitor_port(self) -> int:
+        port = _MONITOR.search(self._log.read_text(errors="replace"))
+        if not port:
+            raise RunError(f"{self.path} has no pages: {self._last_words()}")
         return int(port.group(1))
 
     def _last_words(self) -> str:

@@ -39,6 +39,8 @@ FIGURES = {
     "server_cpu_ns_per_kib": ("CPU ns per KiB", 1),
     "guesses_per_second": ("guesses/s", 1),
     "judged_per_second": ("guesses judged/s", 1),
+    "pages_asked": ("pages asked for", 1),
+    "slowest_page_ms": ("slowest page, ms", 1),
     "resumed_share": ("share resumed", 1),
     "check_ms": ("-t, ms", 1),
     "check_cpu_ms": ("CPU of -t, ms", 1),
@@ -85,6 +87,7 @@ class Row:
     alternative: tuple[str, ...] = field(default=())  # server arguments of the second server
     configuration: str = ""        # by name; kind "users": of ours alone, else of both
     transport: str = ""            # as nuncio-bench calls it; "": plain
+    watched: str = ""              # beside 10,000 idle connections, "asked" for pages or "left" alone
 
     def is_called(self, word: str) -> bool:
         return word in (self.name, self.case, self.group)
@@ -177,6 +180,13 @@ def _guessed(name: str, guesses: int, *targets: Target) -> Row:
                group="users", kind="configured", configuration="passwords")
 
 
+def _watched(like: Row, asked: bool, *targets: Target) -> Row:
+    return Row(f"{'watched' if asked else 'unwatched'}-{like.name}", like.case, like.args, seconds=like.seconds, targets=targets,
+               figures=(*like.figures, *(("pages_asked", "slowest_page_ms") if asked else ())),
+               group="watched", kind="configured", configuration="watched", watched="asked" if asked else "left")
+
+
+_LAT_2K = _lat(2000)
 _FANOUT_10 = _fanout(10, 16, *rate_and_cpu(6, 0.1))
 _ONE2ONE_16 = _one2one("16", 16, *rate_and_cpu(8, 0.08), floor(3))
 _PAIRS_ROW = Row("pairs", "pairs", _PAIRS, targets=rate_and_cpu(5, 0.12))
@@ -227,7 +237,7 @@ ROWS: tuple[Row, ...] = (
     _RPC_10,
     _rpc("rpcsubs", 1, 1),
     _RPCSUBS_10,
-    _lat(2000),
+    _LAT_2K,
     _lat(10000),
     _subs("1m", 1_000_000, Target("rss_bytes_per_subscription", at_most=110, against="own"),
           Target("inserts_per_second", at_least=5), Target("removals_per_second", at_least=5)),
@@ -254,6 +264,10 @@ ROWS: tuple[Row, ...] = (
         configuration="many_users", targets=(Target("check_ms", at_most=0.5),)),
     _UNDISTURBED,
     _guessed("guesses-1000", 1000, Target("p99_us", at_most=1.5, against=_UNDISTURBED.name)),
+    _watched(_ONE2ONE_16, False),
+    _watched(_ONE2ONE_16, True, Target(RATE, at_least=0.97, against=f"unwatched-{_ONE2ONE_16.name}")),
+    _watched(_LAT_2K, False),
+    _watched(_LAT_2K, True, Target("p99_us", at_most=1.2, against=f"unwatched-{_LAT_2K.name}")),
     _tls(_one2one("128", 128), *rate_and_cpu(3, 0.4)),
     _tls(_one2one("1k", 1024), *rate_and_cpu(3, 0.4)),
     _tls(_PAIRS_ROW, *rate_and_cpu(3, 0.4)),

@@ -13,6 +13,7 @@ from pathlib import Path
 from . import access, processes
 from .processes import RunError, Server
 from .rows import CPU, RATE, Row
+from .watcher import Watcher
 
 GENERATOR_BOUND = 0.85
 
@@ -94,7 +95,12 @@ def run_once(row: Row, side: Side, tools: Tools) -> dict:
     with Server(side.path, [*side.args, *configured]) as server:
         try:
             port = server.websocket_port() if row.is_websocket() else server.port
-            return _generate([*args, "--port", str(port), "--pid", str(server.pid)], tools)
+            args += ["--port", str(port), "--pid", str(server.pid)]
+            if not row.watched:
+                return _generate(args, tools)
+            with Watcher(server, row.watched == "asked") as watcher:
+                figures = _generate(args, tools)
+            return {**figures, **watcher.figures()}
         except RunError as e:
             raise RunError(f"{e} ({reason})" if (reason := server.ended_early()) else str(e)) from e
 

@@ -70,7 +70,7 @@ class collector {
   }
 
  private:
-  static constexpr std::size_t at_a_time = 256;
+  static constexpr std::size_t at_a_time = 64;
 
   struct door {
     explicit door(boost::asio::io_context* to) : io(to) {}

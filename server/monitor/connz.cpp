@@ -19,7 +19,7 @@ namespace json = boost::json;
 
 constexpr std::int64_t default_limit = 1024;
 // What connections are sorted by: the smallest first.
-using sort_key = std::int64_t (*)(const connection_view&);
+using sort_key = std::int64_t (*)(const connection_figures&);
 
 // By their words.
 std::int64_t rank_of(close_reason reason) {
@@ -42,26 +42,27 @@ struct sorting {
 
 // Most are wanted with the largest first, hence the signs.
 constexpr std::array sortings{
-    sorting{"cid", [](const connection_view& c) { return static_cast<std::int64_t>(c.cid); }},
-    sorting{"start", [](const connection_view& c) { return static_cast<std::int64_t>(c.cid); }},
-    sorting{"subs", [](const connection_view& c) { return -std::int64_t{c.subscriptions}; }},
-    sorting{"pending",
-            [](const connection_view& c) { return -static_cast<std::int64_t>(c.pending_bytes); }},
+    sorting{"cid", [](const connection_figures& c) { return static_cast<std::int64_t>(c.cid); }},
+    sorting{"start", [](const connection_figures& c) { return static_cast<std::int64_t>(c.cid); }},
+    sorting{"subs", [](const connection_figures& c) { return -std::int64_t{c.subscriptions}; }},
+    sorting{
+        "pending",
+        [](const connection_figures& c) { return -static_cast<std::int64_t>(c.pending_bytes); }},
     sorting{"msgs_to",
-            [](const connection_view& c) { return -static_cast<std::int64_t>(c.out_messages); }},
+            [](const connection_figures& c) { return -static_cast<std::int64_t>(c.out_messages); }},
     sorting{"msgs_from",
-            [](const connection_view& c) { return -static_cast<std::int64_t>(c.in_messages); }},
+            [](const connection_figures& c) { return -static_cast<std::int64_t>(c.in_messages); }},
     sorting{"bytes_to",
-            [](const connection_view& c) { return -static_cast<std::int64_t>(c.out_bytes); }},
+            [](const connection_figures& c) { return -static_cast<std::int64_t>(c.out_bytes); }},
     sorting{"bytes_from",
-            [](const connection_view& c) { return -static_cast<std::int64_t>(c.in_bytes); }},
-    sorting{"last", [](const connection_view& c) { return -count_of(c.last_activity); }},
-    sorting{"idle", [](const connection_view& c) { return count_of(c.last_activity); }},
-    sorting{"uptime", [](const connection_view& c) { return -count_of(c.start); }},
-    sorting{"stop", [](const connection_view& c) { return -count_of(c.stop.value_or(c.start)); },
+            [](const connection_figures& c) { return -static_cast<std::int64_t>(c.in_bytes); }},
+    sorting{"last", [](const connection_figures& c) { return -count_of(c.last_activity); }},
+    sorting{"idle", [](const connection_figures& c) { return count_of(c.last_activity); }},
+    sorting{"uptime", [](const connection_figures& c) { return -count_of(c.start); }},
+    sorting{"stop", [](const connection_figures& c) { return -count_of(c.stop.value_or(c.start)); },
             true},
-    sorting{"reason", [](const connection_view& c) { return rank_of(c.reason); }, true},
-    sorting{"rtt", [](const connection_view& c) { return -std::int64_t{c.rtt.count()}; }},
+    sorting{"reason", [](const connection_figures& c) { return rank_of(c.reason); }, true},
+    sorting{"rtt", [](const connection_figures& c) { return -std::int64_t{c.rtt.count()}; }},
 };
 
 const sorting& sorting_of(const connz_options& what) {
@@ -96,6 +97,21 @@ bool is_wanted(const connection_view& c, const wanted& what) {
   return (what.user.empty() || c.user == what.user) &&
          (what.account.empty() || c.account == what.account) &&
          (what.filter_subject.empty() || hears(c, what.filter_subject));
+}
+
+void add_subscriptions(connection_view& to, const connection& of) {
+  of.meaning().each_subscription([&to](const subscription& each) {
+    to.subscription_list.push_back(view_of(each, to.account));
+  });
+}
+
+// Likewise of one that is open; what it costs to see is seen only if it matters.
+bool is_wanted(const connection& c, const wanted& what) {
+  if (!what.account.empty() && c.its_account().name != what.account) return false;
+  if (what.user.empty() && what.filter_subject.empty()) return true;
+  auto view = c.view();
+  if (!what.filter_subject.empty()) add_subscriptions(view, c);
+  return is_wanted(view, what);
 }
 
 // One of those that the page may show.
@@ -182,20 +198,13 @@ json::object to_json(const connection_view& c, const connz_options& what, wall_t
   return out;
 }
 
-void add_subscriptions(connection_view& to, const connection& of) {
-  of.meaning().each_subscription([&to](const subscription& each) {
-    to.subscription_list.push_back(view_of(each, to.account));
-  });
-}
-
 boost::asio::awaitable<std::vector<candidate>> open_ones(const sources& from,
                                                          wanted what,
                                                          sort_key key) {
   return from.shards.from_connections<candidate>(
       [what = std::move(what), key](const connection& c, std::vector<candidate>& to) {
-        auto view = c.view();
-        if (!what.filter_subject.empty()) add_subscriptions(view, c);
-        to.push_back({view.cid, key(view), is_wanted(view, what), nullptr});
+        const auto done = c.figures();
+        to.push_back({done.cid, key(done), is_wanted(c, what), nullptr});
       });
 }
 
@@ -225,8 +234,9 @@ boost::asio::awaitable<std::vector<connection_view>> views_of(const sources& fro
   if (cids.empty()) co_return std::vector<connection_view>();
   const bool with_subscriptions = what.subscriptions != subscription_list::none;
   auto search = from.shards.from_connections<connection_view>(
-      std::move(cids), [with_subscriptions](const connection& c, std::vector<connection_view>& to) {
-        to.push_back(c.view());
+      std::move(cids), [with_subscriptions, with_certificates = what.auth](
+                           const connection& c, std::vector<connection_view>& to) {
+        to.push_back(c.view(with_certificates));
         if (with_subscriptions) add_subscriptions(to.back(), c);
       });
   co_return co_await std::move(search);

@@ -2,6 +2,7 @@
 
 #include "json_text.hpp"
 #include "metrics.hpp"
+#include "net/give_way.hpp"
 #include "page_table.hpp"
 #include "text_view.hpp"
 
@@ -34,6 +35,9 @@ http_response shown(json::value what, std::string_view indent, bool is_text) {
   if (is_text) return as_text(what);
   return {status, "application/json", to_json_text(what, indent), {}};
 }
+
+// A tenth of a core's share beside a shard that is busy.
+constexpr int niceness = 10;
 
 http_settings settings_for(const node& of) {
   const auto& opts = of.opts.monitor;
@@ -112,6 +116,7 @@ void monitor::start() {
   if (http_ == nullptr) return;
   http_->start();
   thread_ = std::thread([this] {
+    give_way(niceness);
     const auto work = boost::asio::make_work_guard(io_);
     io_.run();
   });

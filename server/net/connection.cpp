@@ -143,26 +143,35 @@ void connection::set_timer(std::chrono::milliseconds delay) {
   home().set_timer(*this, delay);
 }
 
-connection_view connection::view() const {
-  connection_view out;
+connection_figures connection::figures() const {
+  connection_figures out;
   out.cid = id;
-  out.type = type();
-  out.ip = ip_text(peer_.address());
-  out.port = peer_.port();
   out.start = start_;
   out.in_messages = in_messages_;
   out.in_bytes = in_bytes_;
   out.stalls = stalls_;
-  out.account = its_account().name;
-  if (auto of = stream_->tls()) out.tls = std::move(*of);
+  coarse_time last_out;
   {
     const std::scoped_lock held(queue.lock);
     out.pending_bytes = queue.bytes;
     out.out_messages = queue.out_messages;
     out.out_bytes = queue.out_bytes;
-    out.last_activity = to_wall_time(queue.last_out);
+    last_out = queue.last_out;
   }
+  out.last_activity = to_wall_time(last_out);
   role_->show(out);
+  return out;
+}
+
+connection_view connection::view(bool with_certificates) const {
+  connection_view out;
+  static_cast<connection_figures&>(out) = figures();
+  out.type = type();
+  out.ip = ip_text(peer_.address());
+  out.port = peer_.port();
+  out.account = its_account().name;
+  if (auto of = stream_->tls(with_certificates)) out.tls = std::move(*of);
+  role_->identify(out);
   return out;
 }
 

@@ -73,8 +73,10 @@ class connection final : public receiver, private stream_events, private wheel_t
   void join(account& which) noexcept { account_.store(&which, std::memory_order_relaxed); }
   ///@}
   [[nodiscard]] wall_time start() const noexcept { return start_; }
-  /// What it is and has done, and who it is.
-  [[nodiscard]] connection_view view() const;
+  /// What it has done.
+  [[nodiscard]] connection_figures figures() const;
+  /// What it has done, what and who it is.
+  [[nodiscard]] connection_view view(bool with_certificates = false) const;
 
   /// Its shard, on that shard's thread.
   [[nodiscard]] shard& home() const noexcept { return *home_.load(std::memory_order_relaxed); }

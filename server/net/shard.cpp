@@ -325,7 +325,7 @@ void shard::strike_off(connection& c) {
 }
 
 void shard::tell_of_end(const connection& c) {
-  auto last = c.view();
+  auto last = c.view(true);
   last.stop = std::chrono::system_clock::now();
   last.reason = *c.reason_;  // NOLINT(bugprone-unchecked-optional-access): it has ended
   c.role_->each_subscription([&last](const subscription& each) {
@@ -405,10 +405,9 @@ void shard::arm_tick() {
 
 void shard::on_tick() {
   enter();
-  wheel_.advance([](wheel_timer& timer) {
-    connection& c = static_cast<connection&>(timer);
-    if (!c.is_ending()) c.role_->on_timer();
-  });
+  const bool is_firing = wheel_.has_due();
+  wheel_.advance();
+  if (!is_firing) fire_timers();
   check_blocked();
   forget_stale();
   input_.trim();
@@ -418,6 +417,17 @@ void shard::on_tick() {
   if (node_.wake_balancing && (spread || load_.saturated(now_))) node_.wake_balancing();
   end_batch();
   arm_tick();
+}
+
+// Some at a time: thousands that came together are asked for a sign of life together, and others'
+// messages don't wait for that.
+void shard::fire_timers() {
+  constexpr unsigned at_a_time = 64;
+  const bool is_more = wheel_.fire_due(at_a_time, [](wheel_timer& timer) {
+    connection& c = static_cast<connection&>(timer);
+    if (!c.is_ending()) c.role_->on_timer();
+  });
+  if (is_more) post([this] { fire_timers(); });
 }
 
 void shard::check_blocked() {

@@ -318,6 +318,7 @@ class shard {
   // Time.
   void arm_tick();
   void on_tick();
+  void fire_timers();
   void check_blocked();
 
   node& node_;

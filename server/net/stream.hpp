@@ -102,8 +102,10 @@ class stream {
   [[nodiscard]] virtual int descriptor() const noexcept { return -1; }
   /// What the peer's certificate says of who it is; null: it has shown none.
   [[nodiscard]] virtual std::unique_ptr<certificate_names> peer_names() const { return nullptr; }
-  /// Of its TLS; null: there is none.
-  [[nodiscard]] virtual std::unique_ptr<tls_view> tls() const { return nullptr; }
+  /// Of its TLS, and of the peer's certificates if asked; null: there is none.
+  [[nodiscard]] virtual std::unique_ptr<tls_view> tls(bool /*with_certificates*/) const {
+    return nullptr;
+  }
   /// What its cookies say of who it is; null: nothing.
   [[nodiscard]] virtual const websocket_cookies* cookies() const noexcept { return nullptr; }
   /// The address that a proxy names as its; empty: none.

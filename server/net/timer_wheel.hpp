@@ -32,29 +32,34 @@ class timer_wheel {
     push(slots_[timer.due % slots_.size()], timer);
   }
 
-  /// Ticks until it fires; 0 if it isn't scheduled.
+  /// Ticks until it fires; 0 if it is due, or isn't scheduled.
   [[nodiscard]] std::uint64_t remaining(const wheel_timer& timer) const noexcept {
-    return timer.scheduled() ? timer.due - now_ : 0;
+    return timer.scheduled() && timer.due > now_ ? timer.due - now_ : 0;
   }
 
-  /// One tick has passed: calls fire(wheel_timer&) for each timer that is due, unlinked before. It
-  /// may schedule and unlink any timer.
-  template <class Fire>
-  void advance(Fire fire) {
+  /// One tick has passed: the timers of it are due.
+  void advance() noexcept {
     ++now_;
-    wheel_timer* due = nullptr;
     wheel_timer* next = nullptr;
     for (wheel_timer* at = slots_[now_ % slots_.size()]; at != nullptr; at = next) {
       next = at->next;
       if (at->due > now_) continue;  // another round
       at->unlink();
-      push(due, *at);
+      push(due_, *at);
     }
-    while (due != nullptr) {
-      wheel_timer& timer = *due;
+  }
+
+  [[nodiscard]] bool has_due() const noexcept { return due_ != nullptr; }
+  /// Calls fire(wheel_timer&) for timers that are due, at most so many, unlinked before. It may
+  /// schedule and unlink any timer. True if more are due.
+  template <class Fire>
+  bool fire_due(unsigned most, Fire fire) {
+    for (; due_ != nullptr && most != 0; --most) {
+      wheel_timer& timer = *due_;
       timer.unlink();
       fire(timer);
     }
+    return due_ != nullptr;
   }
 
  private:
@@ -66,6 +71,7 @@ class timer_wheel {
   }
 
   std::array<wheel_timer*, 256> slots_{};
+  wheel_timer* due_ = nullptr;
   std::uint64_t now_ = 0;
 };
 

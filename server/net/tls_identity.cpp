@@ -115,11 +115,12 @@ certificate_view tls_session::view_of(X509* certificate) {
   return out;
 }
 
-std::unique_ptr<tls_view> tls_session::view() const {
+std::unique_ptr<tls_view> tls_session::view(bool with_certificates) const {
   auto out = std::make_unique<tls_view>();
   // Of `TLSv1.3`.
   out->version = std::string_view(SSL_get_version(ssl_)).substr(4);
   out->cipher_suite = SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl_));
+  if (!with_certificates) return out;
   // On the server's side the chain leaves the peer's own certificate out.
   if (X509* const own = SSL_get0_peer_certificate(ssl_); own != nullptr) {
     out->peer_certificates.push_back(view_of(own));

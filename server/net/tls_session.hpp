@@ -51,7 +51,7 @@ class tls_session {
 
   /// Of the client's certificate; null if it has none.
   [[nodiscard]] std::unique_ptr<certificate_names> names() const;
-  [[nodiscard]] std::unique_ptr<tls_view> view() const;
+  [[nodiscard]] std::unique_ptr<tls_view> view(bool with_certificates) const;
   /// `TLSv1.3 TLS_AES_128_GCM_SHA256`, for logs.
   [[nodiscard]] std::string describe() const;
 

@@ -34,7 +34,9 @@ class tls_stream final : public stream, private stream_events {
   [[nodiscard]] std::unique_ptr<certificate_names> peer_names() const override {
     return session_->names();
   }
-  [[nodiscard]] std::unique_ptr<tls_view> tls() const override { return session_->view(); }
+  [[nodiscard]] std::unique_ptr<tls_view> tls(bool with_certificates) const override {
+    return session_->view(with_certificates);
+  }
 
  private:
   // The socket is writable, which reading waited for.

@@ -48,7 +48,9 @@ class websocket_stream final : public stream {
   [[nodiscard]] std::unique_ptr<certificate_names> peer_names() const override {
     return below_->peer_names();
   }
-  [[nodiscard]] std::unique_ptr<tls_view> tls() const override { return below_->tls(); }
+  [[nodiscard]] std::unique_ptr<tls_view> tls(bool with_certificates) const override {
+    return below_->tls(with_certificates);
+  }
   [[nodiscard]] const websocket_framing* framing() const noexcept override { return &framing_; }
   [[nodiscard]] const websocket_cookies* cookies() const noexcept override { return who_.get(); }
   [[nodiscard]] std::string_view forwarded_for() const noexcept override { return forwarded_for_; }

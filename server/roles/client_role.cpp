@@ -556,16 +556,18 @@ client_role::title_parts client_role::title() const {
   return {version, language, language.data() + language.size() + 1};
 }
 
-void client_role::show(connection_view& of) const {
+void client_role::show(connection_figures& of) const {
+  of.rtt = std::chrono::microseconds(rtt_us_);
+  of.subscriptions = sids_.size();
+  of.last_activity = std::max({of.start, of.last_activity, to_wall_time(last_input_)});
+}
+
+void client_role::identify(connection_view& of) const {
   const auto said = title();
   of.version = said.version;
   of.language = said.language;
   of.name = said.name;
-  of.rtt = std::chrono::microseconds(rtt_us_);
   if (who_ != nullptr) of.user = who_->by == principal::proof::token ? "[REDACTED]" : who_->name;
-  of.subscriptions = sids_.size();
-  const auto heard = to_wall_time(last_input_);
-  of.last_activity = std::max({of.start, of.last_activity, heard});
 }
 
 void client_role::each_subscription(const std::function<void(const subscription&)>& visit) const {

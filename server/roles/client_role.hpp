@@ -46,7 +46,8 @@ class client_role final : public role {
   void deliver(const delivery& message, bool last) override;
   void on_exhausted(subscription* sub, std::uint32_t sid_hash) override;
   [[nodiscard]] std::string user_info() const override;
-  void show(connection_view& of) const override;
+  void show(connection_figures& of) const override;
+  void identify(connection_view& of) const override;
   void each_subscription(const std::function<void(const subscription&)>& visit) const override;
   [[nodiscard]] std::string describe() const override;
 

@@ -14,6 +14,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
@@ -63,6 +64,14 @@ struct timer : wheel_timer {
   int fired = 0;
 };
 
+// A tick, and all that is due with it.
+template <class Fire>
+void pass_tick(timer_wheel& wheel, Fire fire) {
+  wheel.advance();
+  while (wheel.fire_due(3, fire)) {
+  }
+}
+
 }  // namespace
 
 TEST_CASE("timer wheel: a timer fires at its tick, once, however far away") {
@@ -71,8 +80,8 @@ TEST_CASE("timer wheel: a timer fires at its tick, once, however far away") {
     CAPTURE(ticks);
     timer t;
     wheel.schedule(t, ticks);
-    for (std::uint64_t i = 1; i < ticks; ++i) wheel.advance([](wheel_timer&) { FAIL("early"); });
-    wheel.advance([](wheel_timer& fired) { ++static_cast<timer&>(fired).fired; });
+    for (std::uint64_t i = 1; i < ticks; ++i) pass_tick(wheel, [](wheel_timer&) { FAIL("early"); });
+    pass_tick(wheel, [](wheel_timer& fired) { ++static_cast<timer&>(fired).fired; });
     CHECK(t.fired == 1);
     CHECK_FALSE(t.scheduled());
   }
@@ -82,7 +91,7 @@ TEST_CASE("timer wheel: no time at all means the next tick") {
   timer_wheel wheel;
   timer t;
   wheel.schedule(t, 0);
-  wheel.advance([&](wheel_timer&) { ++t.fired; });
+  pass_tick(wheel, [&](wheel_timer&) { ++t.fired; });
   CHECK(t.fired == 1);
 }
 
@@ -94,7 +103,7 @@ TEST_CASE("timer wheel: a timer that fires may schedule itself and unlink others
   wheel.schedule(b, 1);
   int fired = 0;
   for (int i = 0; i < 10; ++i) {
-    wheel.advance([&](wheel_timer& t) {
+    pass_tick(wheel, [&](wheel_timer& t) {
       ++fired;
       (&t == &a ? b : a).unlink();
       wheel.schedule(t, 1);
@@ -103,6 +112,36 @@ TEST_CASE("timer wheel: a timer that fires may schedule itself and unlink others
   CHECK(fired == 10);
   a.unlink();
   b.unlink();
+}
+
+TEST_CASE("timer wheel: as many fire at a time as are asked for, and the others stay due") {
+  timer_wheel wheel;
+  std::array<timer, 5> all;
+  for (auto& each : all) wheel.schedule(each, 2);
+  int fired = 0;
+  const auto count = [&fired](wheel_timer&) { ++fired; };
+  wheel.advance();
+  CHECK_FALSE(wheel.has_due());
+  CHECK_FALSE(wheel.fire_due(2, count));
+  CHECK(fired == 0);
+  wheel.advance();
+  CHECK(wheel.has_due());
+  CHECK(wheel.fire_due(2, count));
+  CHECK(fired == 2);
+  // Another tick adds to what is due; one that is due may go.
+  timer late;
+  wheel.schedule(late, 1);
+  wheel.advance();
+  for (auto& each : all) {
+    if (!each.scheduled()) continue;
+    CHECK(wheel.remaining(each) == 0);
+    each.unlink();
+    break;
+  }
+  CHECK(wheel.fire_due(2, count));
+  CHECK_FALSE(wheel.fire_due(2, count));
+  CHECK(fired == 5);
+  CHECK_FALSE(wheel.has_due());
 }
 
 TEST_CASE("timer wheel: agrees with a list of due ticks under random use") {
@@ -124,7 +163,7 @@ TEST_CASE("timer wheel: agrees with a list of due ticks under random use") {
         due[which] = now - 1 + std::max<std::uint64_t>(ticks, 1);
       }
     }
-    wheel.advance([&](wheel_timer& t) {
+    pass_tick(wheel, [&](wheel_timer& t) {
       const auto which = static_cast<std::size_t>(static_cast<timer*>(&t) - timers.data());
       REQUIRE(due[which] == now);
       due[which] = 0;

@@ -78,8 +78,11 @@ class role {
   /// Whom it has turned out to be, as JSON: `user`, `account` and what it may do.
   /// Source: nats-server 2.15.2, server/events.go, UserInfo.
   [[nodiscard]] virtual std::string user_info() const { return "{}"; }
-  /// Adds to a view of its connection who it is and when it was last heard.
-  virtual void show(connection_view&) const {}
+  /// Adds to what its connection has done when it was last heard, its round trip and the number of
+  /// its subscriptions.
+  virtual void show(connection_figures&) const {}
+  /// Likewise who it is.
+  virtual void identify(connection_view&) const {}
   /// Calls visit(const subscription&) for each of its subscriptions.
   virtual void each_subscription(const std::function<void(const subscription&)>&) const {}
   /// One line for logs: kind, id and who it is.

@@ -37,11 +37,9 @@ struct tls_view {
   bool first = false;  ///< the handshake came before INFO
 };
 
-struct connection_view {
+/// What a connection has done. Cheap to have of each of thousands.
+struct connection_figures {
   std::uint64_t cid = 0;
-  connection_type type = connection_type::standard;
-  std::string ip;
-  std::uint16_t port = 0;
   wall_time start;
   wall_time last_activity;
   std::optional<wall_time> stop;
@@ -54,6 +52,13 @@ struct connection_view {
   std::uint64_t out_bytes = 0;
   std::uint32_t stalls = 0;
   std::uint32_t subscriptions = 0;
+};
+
+/// All of a connection.
+struct connection_view : connection_figures {
+  connection_type type = connection_type::standard;
+  std::string ip;
+  std::uint16_t port = 0;
 
   // As CONNECT says it.
   std::string name;
