@@ -357,35 +357,37 @@ TEST_CASE("authenticator: after a change a user is itself with what it may do no
   const authenticator old(users("x"));
   const auto before = decide(old, {.user = "a", .password = "p"}).who;
   const authenticator same(users("x"));
-  const auto kept = same.successor(*before, old, type::standard);
+  const auto kept = same.successor(*before, old, type::standard).who;
   REQUIRE(kept != nullptr);
   CHECK(*kept == *before);
   const authenticator other(users("y"));
-  const auto changed = other.successor(*before, old, type::standard);
+  const auto changed = other.successor(*before, old, type::standard).who;
   REQUIRE(changed != nullptr);
   CHECK_FALSE(*changed == *before);
   CHECK(changed->may->publish->allows("y"));
 }
 
 TEST_CASE("authenticator: after a change who would be refused has no successor") {
+  using enum nuncio::server::succession::kind;
   const auto key = key_pair(1).public_key();
   const authenticator old(with_users({{.name = "a", .password = "p"}, {.nkey = key}}));
   const auto a = decide(old, {.user = "a", .password = "p"}).who;
   const auto signature = signed_by(key_pair(1));
   const auto n = decide(old, {.nkey = key, .signature = signature}).who;
   const authenticator other_password(with_users({{.name = "a", .password = "P"}, {.nkey = key}}));
-  CHECK(other_password.successor(*a, old, type::standard) == nullptr);
-  CHECK(other_password.successor(*n, old, type::standard) != nullptr);
+  CHECK(other_password.successor(*a, old, type::standard).what == refused);
+  CHECK(other_password.successor(*n, old, type::standard).what == goes_on);
   const authenticator removed(with_users({{.name = "b", .password = "p"}}));
-  CHECK(removed.successor(*a, old, type::standard) == nullptr);
-  CHECK(removed.successor(*n, old, type::standard) == nullptr);
+  CHECK(removed.successor(*a, old, type::standard).what == refused);
+  CHECK(removed.successor(*n, old, type::standard).what == refused);
   const authenticator elsewhere(
       with_users({{.name = "a", .password = "p", .allowed = {type::websocket}}}));
-  CHECK(elsewhere.successor(*a, old, type::standard) == nullptr);
-  CHECK(elsewhere.successor(*a, old, type::websocket) != nullptr);
+  CHECK(elsewhere.successor(*a, old, type::standard).what == refused);
+  CHECK(elsewhere.successor(*a, old, type::websocket).what == goes_on);
 }
 
 TEST_CASE("authenticator: a change between open, single and list finds who is the same") {
+  using enum nuncio::server::succession::kind;
   const authenticator open(access_options{});
   const auto anyone = decide(open, {}).who;
   access_options one;
@@ -397,18 +399,54 @@ TEST_CASE("authenticator: a change between open, single and list finds who is th
   by_token.token = "p";
   const authenticator token(by_token);
 
-  CHECK(single.successor(*anyone, open, type::standard) == nullptr);
-  CHECK(open.successor(*anyone, open, type::standard) != nullptr);
+  CHECK(single.successor(*anyone, open, type::standard).what == asks_again);
+  CHECK(open.successor(*anyone, open, type::standard).what == goes_on);
   const auto a = decide(single, {.user = "a", .password = "p"}).who;
-  CHECK(open.successor(*a, single, type::standard) != nullptr);
-  CHECK(token.successor(*a, single, type::standard) == nullptr);
-  const auto in_list = list.successor(*a, single, type::standard);
+  CHECK(open.successor(*a, single, type::standard).what == goes_on);
+  CHECK(token.successor(*a, single, type::standard).what == refused);
+  const auto in_list = list.successor(*a, single, type::standard).who;
   REQUIRE(in_list != nullptr);
   CHECK(in_list->may != nullptr);
-  CHECK(single.successor(*in_list, list, type::standard) != nullptr);
+  CHECK(single.successor(*in_list, list, type::standard).what == goes_on);
   const auto t = decide(token, {.token = "p"}).who;
-  CHECK(token.successor(*t, token, type::standard) != nullptr);
-  CHECK(single.successor(*t, token, type::standard) == nullptr);
+  CHECK(token.successor(*t, token, type::standard).what == goes_on);
+  CHECK(single.successor(*t, token, type::standard).what == refused);
+}
+
+TEST_CASE("authenticator: after a change nobody knows what was shown where a hash is on a side") {
+  using enum nuncio::server::succession::kind;
+  const auto with_password = [](const std::string& password) {
+    return with_users({{.name = "a", .password = password}, {.name = "b", .password = "q"}});
+  };
+  const authenticator plain(with_password("secret"));
+  const authenticator other(with_password("Secret"));
+  const authenticator hash(with_password(hashed));
+  const authenticator other_hash(with_password(std::string(hashed) + "."));
+  const auto a = decide(plain, {.user = "a", .password = "secret"}).who;
+  CHECK(hash.successor(*a, plain, type::standard).what == asks_again);
+  CHECK(plain.successor(*a, hash, type::standard).what == asks_again);
+  CHECK(other_hash.successor(*a, hash, type::standard).what == asks_again);
+  CHECK(hash.successor(*a, hash, type::standard).what == goes_on);
+  CHECK(other.successor(*a, plain, type::standard).what == refused);
+
+  access_options one;
+  one.token = "secret";
+  const authenticator token(one);
+  one.token = hashed;
+  const authenticator hashed_token(one);
+  const auto t = decide(token, {.token = "secret"}).who;
+  CHECK(hashed_token.successor(*t, token, type::standard).what == asks_again);
+  CHECK(token.successor(*t, hashed_token, type::standard).what == asks_again);
+}
+
+TEST_CASE("authenticator: after a change nobody knows what the no_auth_user has shown") {
+  using enum nuncio::server::succession::kind;
+  auto options = with_users({{.name = "a", .password = "p"}});
+  options.no_auth_user = "a";
+  const authenticator before(options);
+  options.users.front().password = "q";
+  const authenticator after(options);
+  CHECK(after.successor(*decide(before, {}).who, before, type::standard).what == asks_again);
 }
 
 TEST_CASE("access check: what is fine needs no sentence") {
