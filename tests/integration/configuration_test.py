@@ -261,6 +261,10 @@ class ConfigurationTest(unittest.TestCase):
                 self.assertEqual(status, 0, said)
                 with ServerProcess(SERVER, ["-c", str(example)], environment=environment) as server:
                     self.assertTrue(server.alive())
+                    if example.name == "users.conf":
+                        password = re.search(r"The password is (\S+),", example.read_text()).group(1)
+                        with Client(server.port, user="auditor", **{"pass": password}):
+                            pass
 
     def test_the_page_of_options_is_what_the_program_says(self):
         page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text()
@@ -448,7 +452,7 @@ class ConfigurationTest(unittest.TestCase):
         new.write_text("1")  # of somebody else by now
         self.reload(server, f"pid_file: '{old}'")
         self.assertEqual((old.read_text(), new.read_text()), (str(server.pid), "1"))
-        self.reload(server, "")
+        self.reload(server, "debug: false\n")
         self.assertFalse(old.exists())
 
     def test_what_a_change_would_take_is_said_without_a_server(self):
@@ -465,6 +469,38 @@ class ConfigurationTest(unittest.TestCase):
         self.assertEqual((status, len(said.splitlines()), "port" in said), (0, 2, False))
         status, _, said = self.run_server("--check-reload", str(old), str(old))
         self.assertEqual((status, said), (0, ""))
+
+    def test_a_file_that_has_been_emptied_opens_no_node(self):
+        server = self.start("authorization { user: a, password: p }\n")
+        for text in ("", "# nothing\n"):
+            lines = self.reload(server, text, REFUSED)
+            self.assertIn(f"{REFUSED}: {self.file}: found no values, expected at least one", "\n".join(lines))
+        with Client(server.port, heard=False) as c:
+            self.assertEqual(c.line(), "-ERR 'Authorization Violation'")
+        old = self.folder / "old.conf"
+        old.write_text("authorization { user: a, password: p }\n")
+        self.assertEqual(self.run_server("--check-reload", str(old), str(self.file))[0], 1)
+        self.reload(server, "port: -1\n")  # no users, but some value
+        with Client(server.port):
+            pass
+
+    def test_a_large_max_payload_is_warned_of(self):
+        text = "Maximum payloads over 8.00 MB are generally discouraged"
+        self.assertEqual(self.check("max_payload: 9MB\n")[0], 0)
+        server = self.start("max_payload: 9MB\n")
+        self.assertIn("[WRN] " + text, server.log)
+        self.assertNotIn(text, "\n".join(self.reload(server, "max_payload: 8MB\n")))
+        self.assertIn(text, "\n".join(self.reload(server, "max_payload: 10MB\n")))
+
+    def test_credentials_on_the_command_line_beside_those_of_the_file(self):
+        server = self.start("authorization { users: [ {user: a, password: p} ] }\n", "--user", "u", "--pass", "q", "--auth", "t")
+        self.assertIn(f'[WRN] found --user beside users in "{self.file}": only those count', server.log)
+        self.assertIn(f'[WRN] found --auth beside users in "{self.file}": both count', server.log)
+        for shown in ({"user": "a", "pass": "p"}, {"auth_token": "t"}):
+            with Client(server.port, **shown):
+                pass
+        with Client(server.port, heard=False, user="u", **{"pass": "q"}) as c:
+            self.assertEqual(c.line(), "-ERR 'Authorization Violation'")
 
     def test_a_thousand_reloads_lose_no_message(self):
         texts = [f"max_payload: {size}\nauthorization {{ users: [ {{user: a, password: p, permissions: {{publish: {allowed}}}}},"

@@ -350,6 +350,16 @@ TEST_CASE("authenticator: ten thousand users are ready at once") {
   CHECK(accepted(list, {.user = "user-9999", .password = "p"}) == "user-9999");
 }
 
+TEST_CASE("authenticator: beside a list a token is for who brings no name") {
+  auto options = with_users({{.name = "a", .password = "p"}});
+  options.token = "t";
+  const authenticator both(options);
+  CHECK(accepted(both, {.user = "a", .password = "p"}) == "a");
+  CHECK(decide(both, {.token = "t"}).what == decision::kind::accepted);
+  CHECK(decide(both, {.token = "x"}).what == decision::kind::refused);
+  CHECK(decide(both, {.user = "b", .token = "t"}).what == decision::kind::refused);
+}
+
 TEST_CASE("authenticator: after a change a user is itself with what it may do now") {
   const auto users = [](const std::string& subject) {
     return with_users({{.name = "a", .password = "p", .may = may_publish(subject)}});
@@ -464,14 +474,15 @@ TEST_CASE("access check: what is fine needs no sentence") {
   CHECK(check(options).empty());
 }
 
-TEST_CASE("access check: single credentials go with nothing else") {
+TEST_CASE("access check: a single user goes with nothing else") {
   access_options options;
   options.user = "a";
   options.token = "t";
   CHECK(check(options).size() == 1);
   options.users = {{.name = "b"}};
   CHECK(says(check(options), "a single user or a list"));
-  CHECK(says(check(options), "a token or a list"));
+  options.user.clear();
+  CHECK(check(options).empty());  // a token is for those who bring no name
 }
 
 TEST_CASE("access check: names and nkeys are unique, and nkeys are those of users") {
