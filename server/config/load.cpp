@@ -254,8 +254,9 @@ loaded interpret(document read, const std::function<void(settings&)>& override) 
   const single_credentials of_file{access.user, access.password, access.token};
   if (override) override(out.options);
   check_single(of_file, access, to);
-  if (to.errors() == 0)
+  if (to.errors() == 0) {
     settle_flags(of_file, read.files.empty() ? "" : read.files.front(), access, to);
+  }
   check_all(out.options, to);
 
   out.is_empty = read.root.members.empty();
