@@ -79,6 +79,15 @@ tls_of_entrances tls_of(const options& opts, log_sink& log) {
   return {tls_of(opts.tls, "TLS: ", log), tls_of(opts.websocket.tls, "TLS of WebSocket: ", log)};
 }
 
+// A reload reads them anyway; worth a word is only that they were others.
+void note_renewal(const tls_files* before,
+                  const tls_files* now,
+                  std::string_view whose,
+                  log_sink& log) {
+  if (before == nullptr || now == nullptr || !now->differs_from(*before)) return;
+  log.write(log_level::info, std::string(whose) + ": certificates have changed and were read anew");
+}
+
 void check(const websocket_options& opts, const std::vector<user_options>& users) {
   if (opts.port == 0) return;
   if (opts.port > 0xffff) throw std::invalid_argument("port of WebSocket must be at most 65535");
@@ -339,7 +348,11 @@ void server::reload(options settings) {
   auto tls = tls_of(settings, shared.log);
   const auto next = std::make_shared<in_force>(std::move(settings), shared.identity,
                                                shared.all_accounts, std::move(tls));
+  const auto before = shared.rules();
   shared.set_rules(next);
+  note_renewal(before->standard.tls.get(), next->standard.tls.get(), "TLS", shared.log);
+  note_renewal(before->websocket.tls.get(), next->websocket.tls.get(), "TLS of WebSocket",
+               shared.log);
   const auto limit = next->opts.max_connections;
   const auto now = shared.connections.load(std::memory_order_relaxed);
   shared.excess.store(limit > 0 && now > limit ? now - limit : 0, std::memory_order_relaxed);

@@ -230,14 +230,20 @@ const authenticator::entry* authenticator::entry_of(const principal& who) const 
   return no_auth_hidden_ ? no_auth_ : nullptr;
 }
 
-std::shared_ptr<const principal> authenticator::successor(const principal& before,
-                                                          const authenticator& old,
-                                                          connection_type type) const {
-  if (open_ != nullptr) return open_;
+succession authenticator::successor(const principal& before,
+                                    const authenticator& old,
+                                    connection_type type) const {
+  using enum succession::kind;
+  if (open_ != nullptr) return {goes_on, open_};
   const auto* const was = old.entry_of(before);
   const auto* const is = entry_of(before);
-  if (was == nullptr || is == nullptr || !is->who->allowed.has(type)) return nullptr;
-  return was->secret == is->secret ? is->who : nullptr;
+  // Whoever came while nothing was asked for may have shown the right thing all the same.
+  if (was == nullptr) return {asks_again, nullptr};
+  if (is == nullptr || !is->who->allowed.has(type)) return {};
+  if (was->secret == is->secret) return {goes_on, is->who};
+  // Of two plain ones the old one is what it showed, unless it may have shown none.
+  const bool is_known = !was->bcrypt && !is->bcrypt && was != old.no_auth_;
+  return {is_known ? refused : asks_again, nullptr};
 }
 
 }  // namespace nuncio::server

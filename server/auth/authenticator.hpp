@@ -82,6 +82,17 @@ struct decision {
   std::string_view offered;  ///< lives as long as the credentials
 };
 
+/// What becomes of a client that was accepted, once the users are others.
+struct succession {
+  enum class kind : std::uint8_t {
+    refused,    ///< removed, of another password, or not allowed to come in like this
+    goes_on,    ///< as `who`: the account and what it may do can have changed
+    asks_again  ///< nobody knows whether what it showed is still right
+  };
+  kind what = kind::refused;
+  std::shared_ptr<const principal> who;
+};
+
 /// Knows all users and their passwords. Immutable, so any thread may ask.
 class authenticator {
  public:
@@ -103,13 +114,11 @@ class authenticator {
   /// Who is a client that publishes or subscribes before its CONNECT? Null: nobody.
   [[nodiscard]] std::shared_ptr<const principal> without_connect(const caller& from) const;
 
-  /// Who is `before`, whom `old` accepted, now? Null if it would not be accepted any more: removed,
-  /// of another password, or not allowed to come in like this. The account and what it may do can
-  /// have changed. Who was asked for nothing then, and would be now, has to come again: what it
-  /// brought has not been kept.
-  [[nodiscard]] std::shared_ptr<const principal> successor(const principal& before,
-                                                           const authenticator& old,
-                                                           connection_type type) const;
+  /// Who is `before`, whom `old` accepted, now? What it showed has not been kept, so that there are
+  /// those who have to show it again.
+  [[nodiscard]] succession successor(const principal& before,
+                                     const authenticator& old,
+                                     connection_type type) const;
 
   /// Is anybody refused who brings nothing, unless there is a no_auth_user?
   [[nodiscard]] bool auth_required() const noexcept { return !open_; }

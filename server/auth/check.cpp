@@ -113,9 +113,6 @@ void check_single(const access_options& options, sentences& out) {
   if (!options.user.empty()) {
     out.emplace_back("There can be a single user or a list of users, not both.");
   }
-  if (!options.token.empty()) {
-    out.emplace_back("There can be a token or a list of users, not both.");
-  }
 }
 
 void check_no_auth_user(const access_options& options, sentences& out) {

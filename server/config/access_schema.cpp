@@ -490,6 +490,17 @@ text_type name() {
   return out;
 }
 
+// Whether there is such an account is known in the end.
+option<access_options> system_account_row() {
+  auto out = row("system_account|system", &access_options::system_account, name(), restart,
+                 "The account of the server's own events");
+  out.read = [read = out.read](const value& found, access_options& into, reading& to) {
+    read(found, into, to);
+    if (found.what == kind::text) to.system_account = found;
+  };
+  return out;
+}
+
 }  // namespace
 
 const block<access_options>& access_rows() {
@@ -521,8 +532,7 @@ const block<access_options>& access_rows() {
         std::move(mappings),
         row("no_auth_user", &access_options::no_auth_user, name(), restart,
             "The user that those are who bring no credentials"),
-        row("system_account|system", &access_options::system_account, name(), restart,
-            "The account of the server's own events"),
+        system_account_row(),
         custom_row<access_options>("no_system_account|no_system|no_sys_acc", "true or false",
                                    restart, "There is no system account",
                                    [](const value& found, access_options& into, reading& to) {

@@ -28,20 +28,92 @@ place place_of(const reading& from, std::initializer_list<std::string_view> opti
   return {0, 0, 0};
 }
 
-void check_access(const access_options& access, reading& to) {
-  const bool has_user = !access.user.empty() || !access.password.empty();
-  const auto at = place_of(to, {"authorization"});
-  // nats-server starts with it, and lets everybody in.
-  if (access.user.empty() && !access.password.empty()) {
-    to.warn(at, "found a password without a user, which nobody is asked for");
+// The only one who may connect, or the token, as they are without the command line.
+struct single_credentials {
+  std::string user;
+  std::string password;
+  std::string token;
+};
+
+// What the command line says beside what the file says: what counts is what nats-server makes of it
+// (2.15.2, run), but that it says nothing.
+void settle_flags(const single_credentials& of_file,
+                  std::string_view file,
+                  access_options& access,
+                  reading& to) {
+  const place nowhere{0, 0, 0};
+  const bool has_user =
+      !access.user.empty() && (access.user != of_file.user || access.password != of_file.password);
+  const bool has_token = !access.token.empty() && access.token != of_file.token;
+  const auto no_user = [&] {
+    access.user = of_file.user;
+    access.password = of_file.password;
+  };
+  if (!has_user && !has_token) return;
+  const std::string flag = has_user ? "--user" : "--auth";
+  const bool of_accounts =
+      std::any_of(access.users.begin(), access.users.end(),
+                  [](const user_options& each) { return !each.account.empty(); });
+  if (of_accounts) {
+    to.error(nowhere, fmt::format("found {} beside users of accounts in {}, expected one of both",
+                                  flag, quote(file)));
+    no_user();
+    access.token = of_file.token;
+    return;
   }
-  if (has_user && !access.token.empty()) {
+  if (!access.users.empty()) {
+    if (has_user) {
+      to.warn(nowhere,
+              fmt::format("found --user beside users in {}: only those count", quote(file)));
+      no_user();
+    }
+    if (has_token) {
+      to.warn(nowhere, fmt::format("found --auth beside users in {}: both count", quote(file)));
+    }
+    return;
+  }
+  if (access.token.empty() || access.user.empty()) return;
+  to.warn(nowhere, has_user && has_token
+                       ? "found --user beside --auth: only the token counts"
+                       : fmt::format("found {} beside {} in {}: only the token counts", flag,
+                                     has_user ? "a token" : "a user", quote(file)));
+  access.user.clear();
+  access.password.clear();
+}
+
+void check_single(const single_credentials& of_file, const access_options& access, reading& to) {
+  const bool has_user = !of_file.user.empty() || !of_file.password.empty();
+  const auto at = place_of(to, {"authorization"});
+  if (has_user && !of_file.token.empty()) {
     to.error(at, "found user and token, expected one of both");
   }
-  if ((has_user || !access.token.empty()) && !access.users.empty()) {
+  if ((has_user || !of_file.token.empty()) && !access.users.empty()) {
     to.error(at, fmt::format("found {} beside users, expected one of both",
                              has_user ? "user" : "token"));
   }
+}
+
+// nats-server makes none of it, its own name for it included.
+void check_system_account(const access_options& access, reading& to) {
+  if (!to.system_account) return;
+  const auto& name = to.system_account->text;
+  std::vector<std::string_view> known{"$G"};
+  for (const auto& each : access.accounts) known.emplace_back(each.name);
+  if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) return;
+  std::string text = fmt::format("system_account: found {}, expected one of the accounts",
+                                 shown(*to.system_account));
+  const auto near = to.system_account->is_from_environment ? "" : closest(name, known);
+  if (!near.empty()) text += fmt::format("; did you mean {}?", near);
+  to.error(to.system_account->at, std::move(text));
+}
+
+void check_access(const access_options& access, reading& to) {
+  // nats-server starts with it, and lets everybody in.
+  if (access.user.empty() && !access.password.empty()) {
+    to.warn(place_of(to, {"authorization"}),
+            "found a password without a user, which nobody is asked for");
+  }
+  check_system_account(access, to);
   std::unordered_map<std::string_view, place> names;
   for (std::size_t i = 0; i < access.users.size(); ++i) {
     const auto& name = access.users[i].id();
@@ -61,7 +133,7 @@ void check_access(const access_options& access, reading& to) {
 
 void check_tls(const tls_options& tls, std::string_view block, reading& to) {
   for (const auto& each : check(tls)) {
-    const auto named = to.files.find(each.file);
+    const auto named = to.files.find(file_of_option(each.option, each.file));
     const auto at = named == to.files.end() ? place_of(to, {block}) : named->second;
     const auto text = fmt::format("{}tls: {}", block == "tls" ? "" : "websocket: ", each.text);
     if (each.is_warning) {
@@ -213,9 +285,16 @@ loaded interpret(document read, const std::function<void(settings&)>& override) 
   read_block(read.root, out.options, all_options(), to);
   auto& log = out.options.log;
   log.trace = log.trace || log.trace_verbose || out.options.node.trace_headers;
+  auto& access = out.options.node.access;
+  const single_credentials of_file{access.user, access.password, access.token};
   if (override) override(out.options);
+  check_single(of_file, access, to);
+  if (to.errors() == 0) {
+    settle_flags(of_file, read.files.empty() ? "" : read.files.front(), access, to);
+  }
   check_all(out.options, to);
 
+  out.is_empty = read.root.members.empty();
   out.files = std::move(read.files);
   out.digest = std::move(read.digest);
   out.options.node.config_digest = out.digest;

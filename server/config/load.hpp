@@ -16,7 +16,8 @@ struct loaded {
   /// Ordered by place; the first hundred errors and warnings each, and behind them how many more
   /// there are.
   std::vector<problem> problems;
-  std::string digest;  ///< of the file; empty if its grammar is wrong
+  std::string digest;     ///< of the file; empty if its grammar is wrong
+  bool is_empty = false;  ///< there is no value in it, or no file
 
   [[nodiscard]] bool has_errors() const noexcept;
 };

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,8 +29,10 @@ class reading {
   std::map<std::string, place, std::less<>> seen;
   /// The name of the block that is being read, for `seen`.
   std::string block;
-  /// Where each file of `tls` was named.
+  /// Where each file of `tls` was named, by file_of_option(): two options may name one file.
   std::map<std::string, place, std::less<>> files;
+  /// What `system_account` says, even if another option takes it back.
+  std::optional<value> system_account;
   /// Where each of access_options::users was given.
   std::vector<place> users;
 
@@ -49,6 +52,10 @@ class reading {
   std::size_t errors_ = 0;
   std::size_t warnings_ = 0;
 };
+
+[[nodiscard]] inline std::string file_of_option(std::string_view option, std::string_view file) {
+  return std::string(option).append(" ").append(file);
+}
 
 /// As messages show it: `"text"`, `12`, `a map`, `a text from the environment`.
 [[nodiscard]] std::string shown(const value& found);

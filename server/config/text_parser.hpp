@@ -115,7 +115,11 @@ class text_parser {
   // Variables and includes: text_parser_sources.cpp.
 
   bool resolve(const std::string& name, std::size_t start, std::size_t depth, value& into);
-  bool copy(const value& from, std::size_t start, std::size_t depth, value& into);
+  bool copy(const value& from,
+            const std::string& name,
+            std::size_t start,
+            std::size_t depth,
+            value& into);
   void complain_of_copies(std::size_t start);
   /// The text of an environment variable is read as the value of a key.
   bool resolve_in_environment(const std::string& name,

@@ -24,18 +24,20 @@ bool text_parser::resolve(const std::string& name,
     if (found != map->index.end()) {
       auto& variable = map->is.members[found->second];
       variable.is_variable = true;
-      return copy(variable.is, start, depth, into);
+      return copy(variable.is, name, start, depth, into);
     }
     if (map->broken.contains(name)) return false;
   }
   return resolve_in_environment(name, start, depth, into);
 }
 
-bool text_parser::copy(const value& from, std::size_t start, std::size_t depth, value& into) {
+bool text_parser::copy(
+    const value& from, const std::string& name, std::size_t start, std::size_t depth, value& into) {
   const auto at = into.at;
   switch (shared_.copy(from, depth, into)) {
     case parsing::copied::done:
       into.at = at;
+      into.variable = name;
       return true;
     case parsing::copied::too_deep:
       complain(start, in_.found_at(start) + ", whose value is nested", too_deep());
@@ -85,6 +87,7 @@ bool text_parser::resolve_in_environment(const std::string& name,
   const auto found = root.index.find(key);
   if (problems.empty() && found != root.index.end()) {
     into = std::move(root.is.members[found->second].is);
+    into.variable = name;
     return true;
   }
   complain(start, in_environment(name, problems));

@@ -19,7 +19,7 @@ struct file_type : text_type {
 
   void read(const value& found, std::string& into, reading& to) const {
     text_type::read(found, into, to);
-    to.files.insert_or_assign(into, found.at);
+    to.files.insert_or_assign(file_of_option(to_lower(to.key), into), found.at);
   }
 };
 

@@ -78,8 +78,12 @@ integer_type size(std::int64_t min, std::int64_t max) {
 std::optional<std::chrono::nanoseconds> duration_type::take(const value& found, reading& to) const {
   if (found.what == kind::text) {
     // A bare number in quotes is none: Go wants a unit.
-    const bool has_unit = found.text.find_first_not_of("0123456789.") != std::string::npos;
-    const auto got = to_duration(found.text);
+    std::string_view text = found.text;
+    const bool is_negative = min.count() < 0 && text.starts_with('-');
+    if (is_negative) text.remove_prefix(1);
+    const bool has_unit = text.find_first_not_of("0123456789.") != std::string_view::npos;
+    auto got = to_duration(text);
+    if (got && is_negative) got = -*got;
     if (got && *got >= min && (has_unit || got->count() == 0)) return got;
   } else if (found.what == kind::integer || (found.what == kind::real && !is_bare_doubtful)) {
     const double seconds =
@@ -133,8 +137,16 @@ bool text_type::read_text(std::string_view text, std::string& into) const {
 void secret_type::read(const value& found, std::string& into, reading& to) const {
   if (found.what == kind::text) {
     into = found.text;
+  } else if (!found.variable.empty()) {
+    // Not what it is, which may be most of the secret.
+    const std::string how = found.is_from_environment
+                                ? "; quotes within quotes make one of it: " + found.variable +
+                                      "='\"…\"' in the environment"
+                                : "; quote it where it is set";
+    to.error(found.at, "found " + std::string(to_string(found.what)) +
+                           " as the value of the variable $" + found.variable + ", expected " +
+                           expected + how);
   } else {
-    // What it is may be most of the secret.
     to.error(found.at, "found something else, expected " + expected + "; quote it");
   }
 }

@@ -42,6 +42,8 @@ struct value {
   /// Of a text, without its quotes and with its escapes resolved; of a number or a time, as it was
   /// written: a number may have had a unit, as in `2m`.
   std::string text;
+  /// Of the variable that it was referred to by, without `$`; empty: it stands there itself.
+  std::string variable;
   std::vector<value> items;  ///< of a list
   std::vector<member>
       members;  ///< of a map, in the order of first mention; the last value of a key

@@ -17,10 +17,11 @@ class subscriber_rules;
 /// afterwards, since match entries remember what they found here.
 struct receiver {
   enum flag : std::uint8_t {
-    no_echo = 1,        ///< not its own messages
-    no_headers = 2,     ///< header blocks are cut off
-    takes_itself = 4,   ///< the role writes the message (routes, taps, the server's own subscriber)
-    grants_replies = 8  ///< a delivery with a reply lets it publish to that reply
+    no_echo = 1,       ///< not its own messages
+    no_headers = 2,    ///< header blocks are cut off
+    takes_itself = 4,  ///< the role writes the message (routes, taps, the server's own subscriber)
+    grants_replies = 8,  ///< a delivery with a reply lets it publish to that reply
+    is_traced = 16       ///< its role wants to know of deliveries, for the log
   };
 
   explicit receiver(std::uint64_t receiver_id) noexcept : id(receiver_id) {}

@@ -6,6 +6,7 @@
 
 #include <nuncio/server/server.hpp>
 
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <utility>
@@ -24,6 +25,11 @@ std::string needing_restart(const std::vector<config::difference>& all) {
     out += to_string(each);
   }
   return out;
+}
+
+// An empty file is good enough to start with, but not to go over to.
+bool takes_all_away(const config::loaded& before, const config::loaded& after) {
+  return after.is_empty && !before.is_empty && !after.has_errors();
 }
 
 }  // namespace
@@ -50,6 +56,15 @@ bool report(const config::loaded& from, bool strict) {
   return is_good;
 }
 
+// Source: nats-server 2.15.2, server/const.go, MAX_PAYLOAD_MAX_SIZE.
+void warn_of_large_payloads(const options& of, log& to) {
+  constexpr std::int64_t most = 8 * 1024 * 1024;
+  if (of.max_payload <= most) return;
+  to.write(log_level::warn,
+           "Maximum payloads over 8.00 MB are generally discouraged and could lead to poor "
+           "performance");
+}
+
 int check_reload(const flags& line) {
   auto new_line = line;
   new_line.config_file = line.compared_file;
@@ -63,7 +78,7 @@ int check_reload(const flags& line) {
     std::printf("%-22.*s %s\n", static_cast<int>(when.size()), when.data(),
                 to_string(each).c_str());
   }
-  return needing_restart(changes).empty() ? 0 : 1;
+  return needing_restart(changes).empty() && !takes_all_away(from, to) ? 0 : 1;
 }
 
 void reload(const flags& line, config::loaded& current, server& node, ports_file& ports, log& to) {
@@ -72,6 +87,10 @@ void reload(const flags& line, config::loaded& current, server& node, ports_file
   };
   if (line.config_file.empty()) return fail("there is no configuration file");
   auto next = load(line);
+  // Who writes a file by emptying it first would otherwise open a node for a moment, or for long.
+  if (takes_all_away(current, next)) {
+    return fail(next.files.front() + ": found no values, expected at least one");
+  }
   for (const auto& each : next.problems) {
     const auto text = config::to_string(each, next.files);
     if (each.is_warning) {
@@ -110,6 +129,9 @@ void reload(const flags& line, config::loaded& current, server& node, ports_file
     return fail(failure.what());
   }
   if (pid_file_differs) remove_pid_file(old_pid_file, new_pid_file);
+  if (next.options.node.max_payload != current.options.node.max_payload) {
+    warn_of_large_payloads(next.options.node, to);
+  }
   for (const auto& each : changes) to.write(log_level::info, "Reloaded: " + to_string(each));
   to.write(log_level::info, "Reloaded server configuration (" + next.digest + ")");
   current = std::move(next);

@@ -21,6 +21,9 @@ class ports_file;
 /// Prints what is wrong to stderr. True if nothing is, or, unless `strict`, nothing but warnings.
 [[nodiscard]] bool report(const config::loaded& from, bool strict);
 
+/// Says in the log that a max_payload of this size is not for the best.
+void warn_of_large_payloads(const options& of, log& to);
+
 /// Compares the two files that the command line names, with what it says over both, and prints to
 /// stdout, for each option that differs, when it would count. The exit status: 0 if a running
 /// server could go over from one to the other, 1 if it had to be restarted or one of the files is

@@ -208,11 +208,12 @@ const std::vector<flag_row>& offered() {
   return rows;
 }
 
-/// A flag of nats-server that we don't offer yet. Its off form asks for what we do anyway.
+/// A flag of nats-server that we don't offer. Its off form asks for what we do anyway.
 struct refused_row {
   std::string_view name;
   shape takes;
   std::optional<std::string_view> off;  ///< of a value; a toggle is off when it is false
+  bool is_planned = true;
 };
 
 constexpr std::array refused{
@@ -224,10 +225,10 @@ constexpr std::array refused{
     refused_row{"cluster_advertise", shape::value, ""},
     refused_row{"no_advertise", shape::toggle, ""},
     refused_row{"connect_retries", shape::value, "0"},
-    refused_row{"js", shape::toggle, ""},
-    refused_row{"jetstream", shape::toggle, ""},
-    refused_row{"sd", shape::value, ""},
-    refused_row{"store_dir", shape::value, ""},
+    refused_row{"js", shape::toggle, "", false},
+    refused_row{"jetstream", shape::toggle, "", false},
+    refused_row{"sd", shape::value, "", false},
+    refused_row{"store_dir", shape::value, "", false},
     refused_row{"profile", shape::value, "0"},
 };
 
@@ -274,7 +275,10 @@ void check_refused(const refused_row& row,
                    const std::optional<std::string>& value) {
   const bool is_off =
       value && (row.takes == shape::toggle ? config::to_bool(*value) == false : row.off == *value);
-  if (!is_off) throw bad_usage{std::string(written) + " is not supported yet"};
+  if (is_off) return;
+  throw bad_usage{std::string(written) + (row.is_planned
+                                              ? " is not supported yet"
+                                              : " is not supported: there is no JetStream here")};
 }
 
 // --- the command line ----------------------------------------------------------------------------

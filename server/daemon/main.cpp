@@ -133,6 +133,7 @@ void greet(daemon_room::log& log, const server& node, const config::loaded& from
   if (has_plain_passwords(from.options.node.access)) {
     log.write(log_level::warn, "Plaintext passwords detected, use nkeys or bcrypt");
   }
+  daemon_room::warn_of_large_payloads(from.options.node, log);
   if (!from.files.empty()) {
     log.write(log_level::info,
               "Using configuration file: " + from.files.front() + " (" + from.digest + ")");

@@ -123,6 +123,7 @@ void connection::send_pong() {
 }
 
 protocol::flow connection::fail(protocol::errc code) {
+  role_->on_error_sent(protocol::error_text(code));
   send(protocol::error_line(code));
   if (!protocol::closes_connection(code)) return protocol::flow::go_on;
   end(reason_for(code));

@@ -7,7 +7,7 @@ namespace nuncio::server {
 
 std::shared_ptr<const tls_context> tls_context::make(const tls_options&,
                                                      std::vector<tls_problem>& problems) {
-  problems.push_back({"this server is built without TLS", {}, false});
+  problems.push_back({.text = "this server is built without TLS"});
   return nullptr;
 }
 

@@ -107,7 +107,10 @@ struct node {
   rate_limited protocol_error_notice;
   rate_limited violation_notice;
   rate_limited login_notice;
-  rate_limited full_queue_notice;  ///< of passwords: apart, so that refusals don't hide it
+  rate_limited full_queue_notice;      ///< of passwords: apart, so that refusals don't hide it
+  rate_limited reload_refusal_notice;  ///< whom a reload closes: apart from who comes
+  rate_limited reload_close_notice;
+  rate_limited removal_notice;
   rate_limited handshake_notice;
   rate_limited limit_notice;
 

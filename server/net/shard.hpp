@@ -248,6 +248,7 @@ class shard {
              std::string_view subject,
              const sublist::key& key);
   void use_outlets(const match_entry& entry, int by) noexcept;
+  void trace_delivery(const target& to, const protocol::ops::pub& op);
   void forget_stale();
 
   // Sending.
@@ -379,6 +380,10 @@ class shard {
 
   load_meter load_;
   busy_poll busy_poll_;
+
+  // Of other shards' deliveries to its connections: they write both.
+  std::atomic<std::uint32_t> traces_under_way_{0};
+  std::atomic<std::uint64_t> lost_traces_{0};
 };
 
 }  // namespace nuncio::server

@@ -1,8 +1,10 @@
 #include "core/permissions.hpp"
 #include "shard.hpp"
+#include "traced_message.hpp"
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 
 // Matching: from a published message to the outlets of its receivers.
@@ -11,6 +13,8 @@ namespace {
 
 constexpr std::size_t lend_from = rendered_tails::lend_from;
 constexpr std::string_view prefix_verb = "HMSG ";
+// Of other shards' deliveries, waiting to be written.
+constexpr std::uint32_t most_traces_under_way = 4096;
 
 connection& connection_of(const target& t) noexcept {
   return static_cast<connection&>(*t.sub->owner);
@@ -68,6 +72,7 @@ outcome shard::publish(const account& who,
         auto* const to = t.sub->owner->grants.load(std::memory_order_acquire);
         if (to != nullptr) to->grant(op.reply, now_);  // before the bytes, which bring the answer
       }
+      if ((t.flags & receiver::is_traced) != 0) trace_delivery(t, op);
       if ((t.flags & receiver::no_headers) != 0 && op.has_header()) {
         if (stripped.empty()) stripped = rendered_.stripped(op);
         stage(*t.to, {prefix + 1, t.prefix_size - 1}, stripped, op.body.size() - op.header_size);
@@ -83,6 +88,30 @@ outcome shard::publish(const account& who,
   shard_counters::add(counters_.out_messages, sent);
   shard_counters::add(counters_.out_bytes, sent * op.body.size());
   return result;
+}
+
+// What its role says of itself in the log is its own shard's.
+void shard::trace_delivery(const target& to, const protocol::ops::pub& op) {
+  connection& of = connection_of(to);
+  auto what =
+      traced_delivery(op, to.sub->sid(), (to.flags & receiver::no_headers) != 0, rules_->opts);
+  if (of.is_at(*this)) return of.role_->on_delivered(what);
+  shard* const home = of.home_.load(std::memory_order_relaxed);
+  if (home == nullptr) return;  // it moves, and who has it then can't be told yet
+  // A log that is slower than the messages must not fill the memory.
+  if (home->traces_under_way_.fetch_add(1, std::memory_order_relaxed) >= most_traces_under_way) {
+    home->traces_under_way_.fetch_sub(1, std::memory_order_relaxed);
+    home->lost_traces_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  home->post([home, cid = of.id, what = std::move(what)] {
+    home->traces_under_way_.fetch_sub(1, std::memory_order_relaxed);
+    if (const auto lost = home->lost_traces_.exchange(0, std::memory_order_relaxed); lost != 0) {
+      home->node_.log.write(log_level::trace,
+                            "->> " + std::to_string(lost) + " messages left out, too many to log");
+    }
+    home->with_role(cid, [&what](role& r) { r.on_delivered(what); });
+  });
 }
 
 match_entry& shard::look_up(const account& who, std::string_view subject, std::uint16_t& last) {

@@ -38,8 +38,8 @@ std::string reason() {
   return text != nullptr ? text : "unknown error";
 }
 
-void add(problems_list& to, std::string text, std::string file = {}, bool is_warning = false) {
-  to.push_back({std::move(text), std::move(file), is_warning});
+void add(problems_list& to, std::string text, bool is_warning = false) {
+  to.push_back({std::move(text), {}, {}, is_warning});
 }
 
 void add_of_file(problems_list& to,
@@ -47,7 +47,8 @@ void add_of_file(problems_list& to,
                  const std::string& file,
                  const std::string& what,
                  bool is_warning = false) {
-  add(to, std::string(option) + " \"" + file + "\": " + what, file, is_warning);
+  to.push_back(
+      {std::string(option) + " \"" + file + "\": " + what, file, std::string(option), is_warning});
 }
 
 bio open_file(std::string_view option, const std::string& file, problems_list& problems) {
@@ -243,7 +244,7 @@ void tls_context::set_suites(const tls_options& options, problems_list& problems
     } else if (!suite->openssl.empty()) {
       if (SSL_CTX_set_cipher_list(context_, std::string(suite->openssl).c_str()) != 1) {
         ERR_clear_error();
-        add(problems, "cipher_suites: this OpenSSL has no " + name, {}, true);
+        add(problems, "cipher_suites: this OpenSSL has no " + name, true);
         continue;
       }
       wanted.append(wanted.empty() ? "" : ":").append(suite->openssl);
@@ -267,7 +268,7 @@ void tls_context::set_curves(const tls_options& options, problems_list& problems
       add(problems, "curve_preferences: unknown curve " + name);
     } else if (SSL_CTX_set1_groups_list(context_, std::string(one->openssl).c_str()) != 1) {
       ERR_clear_error();
-      add(problems, "curve_preferences: this OpenSSL has no " + name, {}, true);
+      add(problems, "curve_preferences: this OpenSSL has no " + name, true);
     } else {
       wanted.append(wanted.empty() ? "" : ":").append(one->openssl);
     }

@@ -50,6 +50,12 @@ std::shared_ptr<const tls_context> tls_files::now() const {
   return now_;
 }
 
+bool tls_files::differs_from(const tls_files& before) const {
+  if (this == &before) return false;
+  const std::scoped_lock held(lock_, before.lock_);
+  return names_ != before.names_ || read_ != before.read_;
+}
+
 tls_files::stamps tls_files::take_stamps() const {
   stamps out;
   for (const auto& name : names_) {
@@ -64,8 +70,12 @@ tls_files::stamps tls_files::take_stamps() const {
 tls_files::outcome tls_files::look(std::vector<tls_problem>& problems) {
   auto found = take_stamps();
   const bool is_settled = found == std::exchange(seen_, found);
-  if (!is_settled || found == read_) return outcome::same;
-  read_ = std::move(found);
+  if (!is_settled) return outcome::same;
+  {
+    const std::scoped_lock held(lock_);
+    if (found == read_) return outcome::same;
+    read_ = std::move(found);
+  }
   auto next = tls_context::make(options_, problems);
   if (next == nullptr) return outcome::kept;
   const std::scoped_lock held(lock_);

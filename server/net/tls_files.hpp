@@ -27,6 +27,10 @@ class tls_files {
 
   [[nodiscard]] std::shared_ptr<const tls_context> now() const;
 
+  /// Are the files others, or of other content, than those of `before` when they were read last?
+  /// Any thread.
+  [[nodiscard]] bool differs_from(const tls_files& before) const;
+
   enum class outcome : std::uint8_t {
     same,     ///< or still being written
     renewed,  ///< handshakes take the new ones from now on
@@ -62,9 +66,9 @@ class tls_files {
 
   const tls_options options_;
   std::vector<std::string> names_;
-  stamps read_;              // of those that were read last, whether they were good or not
   stamps seen_;              // by the last look
-  mutable std::mutex lock_;  // guards `now_`
+  mutable std::mutex lock_;  // guards `read_` and `now_`
+  stamps read_;              // of those that were read last, whether they were good or not
   std::shared_ptr<const tls_context> now_;
 };
 

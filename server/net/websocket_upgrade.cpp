@@ -149,8 +149,11 @@ std::string_view objection(const request& of, const websocket_options& options) 
   const auto from = origin_of(text);
   if (!from) return "malformed";
   if (options.same_origin) {
-    const auto here = place_of(field(of, "Host"), options.tls.has_value());
-    if (!here || !(*here == from->at)) return "not same origin";
+    const bool is_secure = options.tls.has_value();
+    const auto here = place_of(field(of, "Host"), is_secure);
+    const bool is_same =
+        here && *here == from->at && same_text(from->scheme, is_secure ? "https" : "http");
+    if (!is_same) return "not same origin";
   }
   const auto& allowed = options.allowed_origins;
   const bool is_listed = std::any_of(allowed.begin(), allowed.end(), [&](const auto& each) {

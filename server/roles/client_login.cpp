@@ -1,5 +1,6 @@
 #include "auth/password.hpp"
 #include "client_role.hpp"
+#include "core/quoted.hpp"
 #include "net/shard.hpp"
 #include "net/websocket_upgrade.hpp"
 
@@ -43,10 +44,19 @@ void wipe(protocol::connect_options& asked) {
   }
 }
 
+constexpr std::string_view some_token = "Token \"[REDACTED]\"";
+
 std::string name_of(const credentials& shown) {
-  if (!shown.nkey.empty()) return "Nkey \"" + std::string(shown.nkey) + '"';
-  if (!shown.user.empty()) return "User \"" + std::string(shown.user) + '"';
-  return {};
+  if (!shown.nkey.empty()) return "Nkey " + quoted(shown.nkey);
+  if (!shown.user.empty()) return "User " + quoted(shown.user);
+  return std::string(shown.token.empty() ? "" : some_token);
+}
+
+std::string name_of(const principal& who) {
+  using enum principal::proof;
+  if (who.by == nkey) return "Nkey " + quoted(who.name);
+  if (who.by == token) return std::string(some_token);
+  return "User " + quoted(who.name.empty() ? "N/A" : who.name);
 }
 
 }  // namespace
@@ -235,6 +245,7 @@ void client_role::on_reload(const in_force& before) {
   recount_by_user();
   const auto max_payload = limits_.max_payload;
   apply_options();
+  apply_flags();
   // The shard's clock goes by the shortest of them, so that all timers are wound anew.
   const auto times = [](const in_force& of) {
     return std::tie(of.standard.ping_interval, of.websocket.ping_interval, of.opts.write_deadline);
@@ -257,12 +268,21 @@ bool client_role::still_welcome(const in_force& before) {
     return admit(without_connect());
   }
   const auto type = connection_.type();
-  auto now = access().successor(*who_, *before.entrance_of(type).access, type);
-  if (now == nullptr) {
+  const auto next = access().successor(*who_, *before.entrance_of(type).access, type);
+  if (next.what == succession::kind::refused) {
+    note_rarely(connection_.home().of().reload_refusal_notice, log_level::error,
+                "authentication error - ", name_of(*who_));
     connection_.fail(errc::authorization_violation);
     return false;
   }
-  if (&rules.account_of(*now) != &its_account()) {
+  auto now = next.who;
+  // Without a word: clients come back by themselves, and give up after most words.
+  const bool has_to_ask = next.what == succession::kind::asks_again;
+  if (has_to_ask || &rules.account_of(*now) != &its_account()) {
+    note_rarely(connection_.home().of().reload_close_notice, log_level::info,
+                has_to_ask ? "Closed by reload, to show its credentials again: "
+                           : "Closed by reload, as it belongs to another account now: ",
+                name_of(*who_));
     connection_.end(close_reason::authorization);
     return false;
   }
@@ -290,7 +310,11 @@ void client_role::drop_forbidden() {
   });
   for (auto* const sub : forbidden) {
     const auto which = " (sid \"" + std::string(sub->sid()) + "\")";
-    connection_.send(violation("Subscription to", sub->subject(), sub->queue(), which));
+    send_error(violation("Subscription to", sub->subject(), sub->queue(), which));
+    std::string line = "Removed sub " + quoted(sub->subject());
+    if (!sub->queue().empty()) line.append(" using queue ").append(quoted(sub->queue()));
+    line.append(which).append(" for ").append(name_of(*who_)).append(" - not authorized");
+    note_rarely(connection_.home().of().removal_notice, log_level::info, line, {});
     remove(sub);
   }
 }

@@ -1,5 +1,6 @@
 #include "client_role.hpp"
 
+#include "core/quoted.hpp"
 #include "net/shard.hpp"
 
 #include <nuncio/protocol/info.hpp>
@@ -32,10 +33,6 @@ bool is_reserved_subject(std::string_view subject) noexcept {
          subject.starts_with("$NRG.");
 }
 
-std::string quoted(std::string_view text) {
-  return std::string("\"").append(text).append("\"");
-}
-
 }  // namespace
 
 client_role::client_role(connection& c) : connection_(c) {
@@ -61,11 +58,15 @@ const entrance& client_role::way_in() const noexcept {
 
 void client_role::on_open() {
   send_info(info_kind::greeting);
+  if (auto& log = connection_.home().of().log; log.enabled(log_level::debug)) {
+    log.write(log_level::debug, describe().append(" - Client connection created"));
+  }
 }
 
 void client_role::on_ready() {
   last_input_ = connection_.home().now();
   apply_options();
+  apply_flags();
   if (access().auth_required()) return connection_.set_timer(way_in().login_timeout);
   if (admit(without_connect())) {
     connection_.set_timer(way_in().ping_interval);
@@ -100,15 +101,27 @@ role::verdict client_role::on_input(std::string_view bytes) {
 }
 
 flow client_role::ok() {
-  if (verbose_) connection_.send("+OK\r\n");
+  if (!verbose_) return flow::go_on;
+  if (tracing_) [[unlikely]] {
+    trace("->>", "OK");
+  }
+  connection_.send("+OK\r\n");
   return flow::go_on;
+}
+
+// A line that violation() has made.
+void client_role::send_error(std::string_view line) {
+  if (tracing_) [[unlikely]] {
+    trace_error(line.substr(6, line.size() - 9));
+  }
+  connection_.send(line);
 }
 
 flow client_role::deny_publish(const protocol::ops::pub& op) {
   connection_.home().count_in(op);
+  send_error(violation("Publish to", op.subject));
   note_rarely(connection_.home().of().violation_notice, log_level::error,
               "Publish Violation - Subject ", quoted(op.subject));
-  connection_.send(violation("Publish to", op.subject));
   return flow::go_on;
 }
 
@@ -129,7 +142,7 @@ bool client_role::is_allowed(const protocol::ops::pub& op) {
   }
   if (is_reserved_reply(op.reply)) {
     connection_.home().count_in(op);
-    connection_.send(violation("Publish with Reply of", op.reply));
+    send_error(violation("Publish with Reply of", op.reply));
     return false;
   }
   return true;
@@ -140,6 +153,7 @@ flow client_role::on_pub(const protocol::ops::pub& op) {
   if (tracing_) [[unlikely]] {
     std::string text = op.has_header() ? "HPUB " : "PUB ";
     text.append(op.subject).append(op.reply.empty() ? "" : " ").append(op.reply);
+    if (op.has_header()) text.append(" ").append(op.header_text);
     trace("<<-", text.append(" ").append(op.size_text));
   }
   if (pedantic_ && !protocol::is_valid_publish(op.subject)) {
@@ -161,9 +175,7 @@ flow client_role::on_pub(const protocol::ops::pub& op) {
 // The subject is the mapped one, and empty if the message is to be lost.
 flow client_role::publish(const protocol::ops::pub& op) {
   if (tracing_) [[unlikely]] {
-    const auto most = opts().max_traced_size == 0 ? op.body.size() : opts().max_traced_size;
-    const auto shown = opts().trace_headers ? op.body.substr(0, op.header_size) : op.body;
-    trace("<<- MSG_PAYLOAD:", shown.substr(0, most));
+    trace_payload("<<-", traced_payload(op.body, op.header_size, opts()));
   }
   // Every reserved name begins with one of two characters.
   const bool suspicious =
@@ -220,9 +232,9 @@ std::string client_role::violation(std::string_view what,
 }
 
 flow client_role::deny_subscription(const protocol::ops::sub& op) {
+  send_error(violation("Subscription to", op.subject, op.queue));
   note_rarely(connection_.home().of().violation_notice, log_level::error,
               "Subscription Violation - Subject ", quoted(op.subject));
-  connection_.send(violation("Subscription to", op.subject, op.queue));
   return flow::go_on;
 }
 
@@ -240,7 +252,7 @@ flow client_role::on_sub(const protocol::ops::sub& op) {
   }
   const auto most_tokens = opts().max_subscription_tokens;
   if (most_tokens > 0 && std::count(op.subject.begin(), op.subject.end(), '.') >= most_tokens) {
-    connection_.send(violation("Subscription to", op.subject, {}, ", too many tokens"));
+    send_error(violation("Subscription to", op.subject, {}, ", too many tokens"));
     return flow::go_on;
   }
   if (const auto most = max_subscriptions(); most >= 0 && sids_.size() >= most) {
@@ -286,14 +298,14 @@ flow client_role::on_unsub(const protocol::ops::unsub& op) {
 void client_role::on_exhausted(subscription* sub, std::uint32_t sid_hash) {
   if (!sids_.holds(sub, sid_hash) || !sub->is_linked()) return;
   if (!sub->exhausted()) return;
-  if (tracing_) [[unlikely]] {
-    trace("<->", std::string("DELSUB ").append(sub->sid()));
-  }
   remove(sub);
 }
 
 // Off the index at once; off the books once no other shard can be staging a message for it.
 void client_role::remove(subscription* sub) {
+  if (tracing_) [[unlikely]] {
+    trace_removal(*sub);
+  }
   auto& home = connection_.home();
   const auto tag = home.unsubscribe(its_account(), sub);
   // What this batch has staged for it must leave first: a shard that wakes up now could else put a
@@ -367,16 +379,6 @@ flow client_role::on_connect(std::string_view json) {
   pedantic_ = asked.pedantic;
   if (asked.has_account) return refuse({});
   if (const auto next = log_in(asked); next != flow::go_on) return next;
-  if (asked.protocol < 0 || asked.protocol > 1) {
-    return connection_.fail(errc::invalid_client_protocol);
-  }
-  asked.headers = asked.headers && opts().headers;
-  if (asked.no_responders && !asked.headers) return connection_.fail(errc::no_responders_headers);
-  protocol_ = static_cast<std::uint8_t>(asked.protocol);
-  no_responders_ = asked.no_responders;
-  limits_.headers = asked.headers;
-  echo_ = asked.echo;
-  apply_flags();
   title_.reset();
   if (!asked.version.empty() || !asked.lang.empty() || !asked.name.empty()) {
     std::string title;
@@ -386,6 +388,18 @@ flow client_role::on_connect(std::string_view json) {
     title_ = std::make_unique_for_overwrite<char[]>(title.size());
     title.copy(title_.get(), title.size());
   }
+  if (asked.protocol < 0 || asked.protocol > 1) {
+    note_rarely(connection_.home().of().protocol_error_notice, log_level::error,
+                protocol::error_text(errc::invalid_client_protocol), {});
+    return connection_.fail(errc::invalid_client_protocol);
+  }
+  asked.headers = asked.headers && opts().headers;
+  if (asked.no_responders && !asked.headers) return connection_.fail(errc::no_responders_headers);
+  protocol_ = static_cast<std::uint8_t>(asked.protocol);
+  no_responders_ = asked.no_responders;
+  limits_.headers = asked.headers;
+  echo_ = asked.echo;
+  apply_flags();
   // Until a PONG says better: from the INFO to this.
   if (!connected_) note_rtt(std::chrono::system_clock::now() - connection_.start());
   connected_ = true;
@@ -396,9 +410,9 @@ flow client_role::on_connect(std::string_view json) {
 
 void client_role::apply_flags() {
   const bool answers = connection_.grants.load(std::memory_order_relaxed) != nullptr;
-  const auto flags = static_cast<std::uint8_t>((echo_ ? 0 : receiver::no_echo) |
-                                               (limits_.headers ? 0 : receiver::no_headers) |
-                                               (answers ? receiver::grants_replies : 0));
+  const auto flags = static_cast<std::uint8_t>(
+      (echo_ ? 0 : receiver::no_echo) | (limits_.headers ? 0 : receiver::no_headers) |
+      (answers ? receiver::grants_replies : 0) | (tracing_ ? receiver::is_traced : 0));
   if (connection_.flags.exchange(flags, std::memory_order_relaxed) != flags && sids_.size() != 0) {
     connection_.home().of().index.invalidate_all();
   }
@@ -418,6 +432,7 @@ flow client_role::on_ping() {
   }
   if (tracing_) [[unlikely]] {
     trace("<<-", "PING");
+    trace("->>", "PONG");
   }
   connection_.send_pong();
   if (connected_ && !std::exchange(greeted_, true) && protocol_ >= 1) {
@@ -443,11 +458,15 @@ void client_role::note_rtt(std::chrono::nanoseconds took) {
 }
 
 flow client_role::on_error(errc code) {
-  if (code != errc::peer_error) {
-    note_rarely(connection_.home().of().protocol_error_notice, log_level::error,
-                "Client parser ERROR: ", protocol::to_string(code));
-  }
+  note_rarely(connection_.home().of().protocol_error_notice, log_level::error,
+              "Client parser ERROR: ", protocol::to_string(code));
   return connection_.fail(code);
+}
+
+flow client_role::on_peer_error(std::string_view text) {
+  note_rarely(connection_.home().of().protocol_error_notice, log_level::error, "Client Error ",
+              text);
+  return connection_.fail(errc::peer_error);
 }
 
 void client_role::schedule_ping() {
@@ -487,6 +506,9 @@ void client_role::on_timer() {
     }
     // Of several that are out, the next PONG answers the first.
     if (pings_out_++ == 0) last_ping_ = now;
+    if (tracing_) [[unlikely]] {
+      trace("->>", "PING");
+    }
     connection_.send("PING\r\n");
   }
   schedule_ping();
@@ -499,17 +521,6 @@ void client_role::on_lame_duck() {
 
 void client_role::on_close(close_reason reason) {
   auto& home = connection_.home();
-  std::vector<subscription*> all;
-  sids_.for_each([&](subscription* sub) { all.push_back(sub); });
-  for (auto* const sub : all) {
-    if (sub->is_linked()) home.of().index.remove(its_account(), sub, home.epoch());
-    home.epoch().retire(sub, subscription::destroy);
-  }
-  sids_.clear();
-  removed_.reset();
-  leave_tally();
-  if (who_ != nullptr) its_account().leave();
-
   const bool slow =
       reason == close_reason::slow_pending || reason == close_reason::slow_write_deadline;
   if (slow) {
@@ -521,6 +532,22 @@ void client_role::on_close(close_reason reason) {
     log.write(log_level::debug,
               describe().append(" - Client connection closed: ").append(to_string(reason)));
   }
+
+  std::vector<subscription*> all;
+  sids_.for_each([&](subscription* sub) { all.push_back(sub); });
+  for (auto* const sub : all) {
+    if (sub->is_linked()) {
+      if (tracing_) [[unlikely]] {
+        trace_removal(*sub);
+      }
+      home.of().index.remove(its_account(), sub, home.epoch());
+    }
+    home.epoch().retire(sub, subscription::destroy);
+  }
+  sids_.clear();
+  removed_.reset();
+  leave_tally();
+  if (who_ != nullptr) its_account().leave();
 }
 
 void client_role::deliver(const delivery&, bool) {}
@@ -535,16 +562,21 @@ std::string client_role::describe() const {
   text.append(":").append(std::to_string(connection_.peer().port()));
   text.append(" - ").append(way_in().id_name).append(":").append(std::to_string(connection_.id));
   if (title_ != nullptr) {
-    const auto said = title();
-    text.append(" - \"v").append(said.version).append(":").append(said.language);
-    text.append(":").append(said.name).append("\"");
+    const auto [version, language, name] = title();
+    std::string said;
+    if (!version.empty()) said.append("v").append(version);
+    for (const auto part : {language, name}) {
+      if (!part.empty()) said.append(said.empty() ? "" : ":").append(part);
+    }
+    if (!said.empty()) text.append(" - ").append(quoted(said));
   }
-  if (who_ != nullptr && !who_->name.empty()) {
-    text.append(" - \"")
-        .append(its_account().name)
-        .append(who_->by == principal::proof::nkey ? "/nkey:" : "/user:")
-        .append(who_->name)
-        .append("\"");
+  if (who_ == nullptr) return text;
+  using enum principal::proof;
+  if (who_->by == token) {
+    text.append(" - ").append(quoted(its_account().name + "/token"));
+  } else if (!who_->name.empty()) {
+    const std::string_view kind = who_->by == nkey ? "/nkey:" : "/user:";
+    text.append(" - ").append(quoted(its_account().name + std::string(kind) + who_->name));
   }
   return text;
 }
@@ -581,12 +613,6 @@ void client_role::note_rarely(rate_limited& notice,
                               std::string_view what,
                               std::string_view detail) const {
   connection_.home().note_rarely(connection_, notice, level, what, detail);
-}
-
-void client_role::trace(std::string_view direction, std::string_view text) const {
-  std::string line = describe();
-  line.append(" - ").append(direction).append(" [").append(text).append("]");
-  connection_.home().of().log.write(log_level::trace, line);
 }
 
 }  // namespace nuncio::server

@@ -7,6 +7,7 @@
 #include "net/connection.hpp"
 #include "net/entrance.hpp"
 #include "net/rate_limited.hpp"
+#include "net/traced_message.hpp"
 
 #include <nuncio/protocol/connect.hpp>
 #include <nuncio/protocol/parser.hpp>
@@ -45,6 +46,8 @@ class client_role final : public role {
   void on_close(close_reason reason) override;
   void deliver(const delivery& message, bool last) override;
   void on_exhausted(subscription* sub, std::uint32_t sid_hash) override;
+  void on_error_sent(std::string_view text) override;
+  void on_delivered(const traced_message& what) override;
   [[nodiscard]] std::string user_info() const override;
   void show(connection_figures& of) const override;
   void identify(connection_view& of) const override;
@@ -60,6 +63,7 @@ class client_role final : public role {
   protocol::flow on_ping();
   protocol::flow on_pong();
   protocol::flow on_error(protocol::errc code);
+  protocol::flow on_peer_error(std::string_view text);
 
  private:
   struct removed {
@@ -109,6 +113,7 @@ class client_role final : public role {
   [[nodiscard]] bool may_reply(std::string_view subject);
   [[nodiscard]] bool is_allowed(const protocol::ops::pub& op);
   protocol::flow ok();
+  void send_error(std::string_view line);
   enum class info_kind : std::uint8_t { greeting, answers_connect, changed, lame_duck };
   void send_info(info_kind kind);
   void send_no_responders(const protocol::ops::pub& op);
@@ -130,7 +135,12 @@ class client_role final : public role {
                    log_level level,
                    std::string_view what,
                    std::string_view detail) const;
+
+  // Traces: client_trace.cpp.
   void trace(std::string_view direction, std::string_view text) const;
+  void trace_payload(std::string_view direction, std::string_view shown) const;
+  void trace_error(std::string_view text) const;
+  void trace_removal(const subscription& of) const;
 
   connection& connection_;
   sid_map sids_;

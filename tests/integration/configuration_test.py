@@ -261,6 +261,10 @@ class ConfigurationTest(unittest.TestCase):
                 self.assertEqual(status, 0, said)
                 with ServerProcess(SERVER, ["-c", str(example)], environment=environment) as server:
                     self.assertTrue(server.alive())
+                    if example.name == "users.conf":
+                        password = re.search(r"The password is (\S+),", example.read_text()).group(1)
+                        with Client(server.port, user="auditor", **{"pass": password}):
+                            pass
 
     def test_the_page_of_options_is_what_the_program_says(self):
         page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text()
@@ -309,6 +313,43 @@ class ConfigurationTest(unittest.TestCase):
             self.assertIsNone(a.line())
         with Client(server.port, user="a", **{"pass": "p"}) as a:
             self.assertEqual(a.info["remote_account"], "B")
+
+    def test_whose_credentials_may_still_be_good_is_closed_without_a_word(self):
+        """A hash on either side, or nothing that was asked for before: clients come back by themselves, and are let in."""
+        hashes = ("$2a$04$PABrDyp5cDHwipunkgmBPOACTxNOPqo2nZha4EyZBHicmFIvqMHCS",
+                  "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW")
+        user = "authorization {{ users: [ {{user: a, password: '{}'}} ] }}"
+        token = "authorization {{ token: '{}' }}"
+        by_user = {"user": "a", "pass": "secret"}
+        by_token = {"auth_token": "secret"}
+        for title, before, after, shown in (
+                ("plain to bcrypt", user.format("secret"), user.format(hashes[0]), by_user),
+                ("bcrypt to plain", user.format(hashes[0]), user.format("secret"), by_user),
+                ("another salt", user.format(hashes[0]), user.format(hashes[1]), by_user),
+                ("a token to bcrypt", token.format("secret"), token.format(hashes[0]), by_token),
+                ("nothing to users", "debug: false", user.format("secret"), by_user)):
+            with self.subTest(title):
+                server = self.start(before)
+                with Client(server.port, **shown) as client:
+                    lines = self.reload(server, after)
+                    self.assertIsNone(client.line())
+                with Client(server.port, **shown):
+                    pass
+                whom = 'Token "[REDACTED]"' if shown is by_token else 'User "N/A"' if title.startswith("nothing") else 'User "a"'
+                self.assertEqual([line for line in lines if f"Closed by reload, to show its credentials again: {whom}" in line][1:], [])
+                self.assertIn(f" - Closed by reload, to show its credentials again: {whom}", "\n".join(lines))
+
+    def test_a_reload_says_whom_it_closes_and_what_it_removes(self):
+        server = self.start("authorization { users: [ {user: 'a\"b', password: p}, {user: z, password: p} ] }")
+        with Client(server.port, user='a"b', **{"pass": "p"}) as a, Client(server.port, user="z", **{"pass": "p"}) as z:
+            a.say("SUB foo q 1")
+            self.assertEqual(a.ping(), [])
+            lines = self.reload(server, "authorization { users: [ {user: 'a\"b', password: p, permissions: {subscribe: {deny: foo}}} ] }")
+            self.assertEqual(z.line(), "-ERR 'Authorization Violation'")
+            text = "\n".join(lines)
+            self.assertIn('[INF] ', next(line for line in lines if "Removed sub" in line))
+            self.assertIn('Removed sub "foo" using queue "q" (sid "1") for User "a\\"b" - not authorized', text)
+            self.assertRegex(text, r'\[ERR\] .* - "\$G/user:z" - authentication error - User "z"')
 
     def test_a_new_account_knows_the_services_that_every_account_has(self):
         server = self.start("port: -1\n")
@@ -411,7 +452,7 @@ class ConfigurationTest(unittest.TestCase):
         new.write_text("1")  # of somebody else by now
         self.reload(server, f"pid_file: '{old}'")
         self.assertEqual((old.read_text(), new.read_text()), (str(server.pid), "1"))
-        self.reload(server, "")
+        self.reload(server, "debug: false\n")
         self.assertFalse(old.exists())
 
     def test_what_a_change_would_take_is_said_without_a_server(self):
@@ -428,6 +469,38 @@ class ConfigurationTest(unittest.TestCase):
         self.assertEqual((status, len(said.splitlines()), "port" in said), (0, 2, False))
         status, _, said = self.run_server("--check-reload", str(old), str(old))
         self.assertEqual((status, said), (0, ""))
+
+    def test_a_file_that_has_been_emptied_opens_no_node(self):
+        server = self.start("authorization { user: a, password: p }\n")
+        for text in ("", "# nothing\n"):
+            lines = self.reload(server, text, REFUSED)
+            self.assertIn(f"{REFUSED}: {self.file}: found no values, expected at least one", "\n".join(lines))
+        with Client(server.port, heard=False) as c:
+            self.assertEqual(c.line(), "-ERR 'Authorization Violation'")
+        old = self.folder / "old.conf"
+        old.write_text("authorization { user: a, password: p }\n")
+        self.assertEqual(self.run_server("--check-reload", str(old), str(self.file))[0], 1)
+        self.reload(server, "port: -1\n")  # no users, but some value
+        with Client(server.port):
+            pass
+
+    def test_a_large_max_payload_is_warned_of(self):
+        text = "Maximum payloads over 8.00 MB are generally discouraged"
+        self.assertEqual(self.check("max_payload: 9MB\n")[0], 0)
+        server = self.start("max_payload: 9MB\n")
+        self.assertIn("[WRN] " + text, server.log)
+        self.assertNotIn(text, "\n".join(self.reload(server, "max_payload: 8MB\n")))
+        self.assertIn(text, "\n".join(self.reload(server, "max_payload: 10MB\n")))
+
+    def test_credentials_on_the_command_line_beside_those_of_the_file(self):
+        server = self.start("authorization { users: [ {user: a, password: p} ] }\n", "--user", "u", "--pass", "q", "--auth", "t")
+        self.assertIn(f'[WRN] found --user beside users in "{self.file}": only those count', server.log)
+        self.assertIn(f'[WRN] found --auth beside users in "{self.file}": both count', server.log)
+        for shown in ({"user": "a", "pass": "p"}, {"auth_token": "t"}):
+            with Client(server.port, **shown):
+                pass
+        with Client(server.port, heard=False, user="u", **{"pass": "q"}) as c:
+            self.assertEqual(c.line(), "-ERR 'Authorization Violation'")
 
     def test_a_thousand_reloads_lose_no_message(self):
         texts = [f"max_payload: {size}\nauthorization {{ users: [ {{user: a, password: p, permissions: {{publish: {allowed}}}}},"
@@ -501,6 +574,81 @@ class ConfigurationTest(unittest.TestCase):
         for line in server.log.splitlines():
             self.assertRegex(line, rf"^\[{server.pid}\] ")
 
+    def traced(self, server, of):
+        """What the log says of one client, by its name, without time and address."""
+        return [m.group(1) for m in re.finditer(rf'\[TRC\] \S+ - cid:\d+ - "{of}" - (.*)', server.log)]
+
+    def test_traces_show_what_goes_in_and_out(self):
+        server = self.start("trace: true\nmax_traced_msg_len: 30\n", "--shards", "2")
+        with Client(server.port, headers=True, name="a") as a, Client(server.port, name="b") as b, \
+                Client(server.port, heard=False, name="c", verbose=True) as c:
+            self.assertEqual([c.line(), c.line()], ["+OK", "PONG"])
+            c.read_info()
+            a.say("SUB foo 1")
+            b.say("SUB foo 2")
+            b.say("UNSUB 2 3")
+            self.assertEqual(a.ping() + b.ping(), [])
+            a.say('PUB foo 5\r\na"\\b\n\r\nPUB foo re 0\r\n')
+            a.say("HPUB foo 22 26\r\nNATS/1.0\r\nA: shown\r\n\r\nbody\r\nPUB gone 31\r\n" + 31 * "x" + "\r\nSUB a..b 9")
+            a.ping()
+            b.ping()
+            c.say("SUB bar 5\r\nPING")
+            self.assertEqual([c.line(), c.line()], ["+OK", "PONG"])
+            b.say("PUB $NRG.x 0\r\n")
+            b.ping()
+        for name in "abc":
+            self.assertIsNotNone(server.wait_for_log(f'"{name}" - <-> [DELSUB' if name != "b" else '"b" - ->> [-ERR'))
+        ping = ["<<- [PING]", "->> [PONG]"]
+        message = ["[MSG foo {} 5]", 'MSG_PAYLOAD: ["a\\"\\\\b\\n"]']
+        self.assertEqual([line for line in self.traced(server, "a") if "- [PING]" not in line], [
+            "->> [PONG]", "<<- [SUB foo 1]", "->> [PONG]",
+            "<<- [PUB foo 5]", "<<- " + message[1], "->> " + message[0].format(1), "->> " + message[1],
+            "<<- [PUB foo re 0]", "->> [MSG foo 1 re 0]",
+            "<<- [HPUB foo 22 26]", '<<- MSG_PAYLOAD: ["NATS/1.0\\r\\nA: shown\\r\\n\\r\\nbody"]',
+            "->> [HMSG foo 1 22 26]", '->> MSG_PAYLOAD: ["NATS/1.0\\r\\nA: shown\\r\\n\\r\\nbody"]',
+            "<<- [PUB gone 31]", f'<<- MSG_PAYLOAD: ["{30 * "x"}..."]',
+            "<<- [SUB a..b 9]", "->> [-ERR Invalid Subject]", "->> [PONG]", "<-> [DELSUB 1]"])
+        lines = self.traced(server, "b")
+        self.assertEqual([line for line in lines if "MSG" in line or "DELSUB" in line], [
+            "->> " + message[0].format(2), "->> " + message[1], "->> [MSG foo 2 re 0]",
+            "->> [MSG foo 2 4]", '->> MSG_PAYLOAD: ["body"]', "<-> [DELSUB 2]"])
+        self.assertIn('->> [-ERR Permissions Violation for Publish to "$NRG.x"]', lines)
+        self.assertEqual(self.traced(server, "c")[:6], ["->> [OK]", *ping, "<<- [SUB bar 5]", "->> [OK]", ping[0]])
+
+    def test_tracing_is_switched_on_and_off_for_clients_that_are_there(self):
+        server = self.start("trace: false\n")
+        with Client(server.port, name="a") as a:
+            a.say("SUB foo 1")
+            self.assertEqual(a.ping(), [])
+            for on in (True, False):
+                self.reload(server, f"trace: {str(on).lower()}\n")
+                a.say("PUB foo 2\r\nhi")
+                self.assertEqual(a.ping(), ["MSG foo 1 2", "hi"])
+            self.assertEqual(server.log.count("->> [MSG foo 1 2]"), 1)
+
+    def test_names_in_the_log_are_without_empty_parts_and_in_quotes(self):
+        server = self.start("authorization { user: u, password: p }", "-V")
+        for shown, name in (({"version": "1", "name": "x"}, "v1:x"), ({"name": 'b"b'}, 'b\\"b'), ({"lang": "go"}, "go"),
+                            ({"version": "1", "lang": "go", "name": "n"}, "v1:go:n")):
+            with Client(server.port, user="u", **{"pass": "p"}, **shown):
+                self.assertIsNotNone(server.wait_for_log(f' - "{name}" - "$G/user:u" - <<- [PING]'), server.log)
+        with Client(server.port, heard=False, user='q"u\\\n', **{"pass": "p"}) as c:
+            self.assertEqual(c.line(), "-ERR 'Authorization Violation'")
+        self.assertIsNotNone(server.wait_for_log('authentication error - User "q\\"u\\\\\\n"'), server.log)
+
+    def test_what_clients_complain_of_and_ask_in_vain_is_logged(self):
+        server = self.start("debug: true\n")
+        with Client(server.port, name="a") as a:
+            a.say("-ERR 'no'")
+            self.assertIsNone(a.line())
+        self.assertIsNotNone(server.wait_for_log("[ERR]"))
+        self.assertIn("\"a\" - Client Error 'no'", server.log)
+        server = self.start("debug: true\n")
+        with Client(server.port, heard=False, name="b", protocol=7) as b:
+            self.assertEqual(b.line(), "-ERR 'invalid client protocol'")
+        self.assertIsNotNone(server.wait_for_log("[ERR]"))
+        self.assertIn('"b" - invalid client protocol', server.log)
+
     def test_traces_can_leave_payloads_out(self):
         server = self.start("trace_headers: true\n")
         with Client(server.port, headers=True) as c:
@@ -508,6 +656,7 @@ class ConfigurationTest(unittest.TestCase):
             c.say("PUB foo 6\r\nhidden")
             self.assertEqual(c.ping(), [])
         self.assertIsNotNone(server.wait_for_log("A: shown"), server.log)
+        self.assertIn('<<- MSG_PAYLOAD: ["NATS/1.0\\r\\nA: shown"]', server.log)
         self.assertIn("<<- [HPUB foo", server.log)
         self.assertNotIn("hidden", server.log)
 

@@ -7,7 +7,9 @@ nats-py is taken from the folder of peers (DIR/venv) unless the running Python h
 """
 
 import asyncio
+import pathlib
 import sys
+import tempfile
 
 from real_clients import ServerProcess, Skip, need_nats_py, parse, run_tests
 
@@ -324,6 +326,43 @@ async def reconnect(server):
         again.stop()
 
 
+def back_after_a_reload(options):
+    """A password becomes a hash of itself: whoever has shown it is there afterwards, at once or again."""
+    hashed = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW"
+    users = "authorization {{ users: [ {{user: a, password: '{}'}} ] }}\n"
+
+    async def play(server, file):
+        async with await connect(server, user="a", password="secret") as nc:
+            subscription = await nc.subscribe("foo")
+            await settle(nc)
+            file.write_text(users.format(hashed))
+            server.signal("HUP")
+            assert await asyncio.to_thread(server.wait_for_log, "Reloaded server configuration"), server.log
+            # What is published while the server closes the connection may be lost.
+            for _ in range(100):
+                await nc.publish("foo", b"hello")
+                try:
+                    assert (await subscription.next_msg(0.2)).data == b"hello"
+                    break
+                except nats_timeout():
+                    continue
+            else:
+                raise AssertionError(f"it did not come back\n{server.log}")
+            assert nc.is_connected
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "server.conf"
+        file.write_text(users.format("secret"))
+        with ServerProcess(options.server, ["-c", str(file)]) as server:
+            asyncio.run(asyncio.wait_for(play(server, file), 60))
+
+
+def nats_timeout():
+    import nats.errors
+
+    return nats.errors.TimeoutError
+
+
 @with_server
 async def services(server):
     try:
@@ -346,7 +385,7 @@ async def services(server):
 
 TESTS = [publish_and_subscribe, wildcards, callbacks, queue_groups, requests, no_responders, no_answer_in_time, headers,
          auto_unsubscribe, unsubscribe, large_payload, payload_too_large, no_echo, verbose_and_pedantic, drain, errors_are_told,
-         round_trip, many_connections, reconnect, services]
+         round_trip, many_connections, reconnect, back_after_a_reload, services]
 
 
 def main():

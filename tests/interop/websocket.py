@@ -56,7 +56,8 @@ def upgrades_that_are_refused(options):
 
 def origins(options):
     with WebServer(options, "same_origin: true") as server:
-        for origin, status in (("http://127.0.0.1:4000", 403), ("http://other.test", 403), ("http://127.0.0.1", 101)):
+        for origin, status in (("http://127.0.0.1:4000", 403), ("http://other.test", 403), ("http://127.0.0.1", 101),
+                               ("https://127.0.0.1:80", 403), ("ws://127.0.0.1:80", 403)):
             assert ask(server, request([("Origin", origin)]))[0] == status, origin
         assert ask(server, request())[0] == 101
     with WebServer(options, 'allowed_origins: ["https://a.test", "http://b.test:80"]') as server:

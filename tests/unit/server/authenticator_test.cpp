@@ -350,6 +350,16 @@ TEST_CASE("authenticator: ten thousand users are ready at once") {
   CHECK(accepted(list, {.user = "user-9999", .password = "p"}) == "user-9999");
 }
 
+TEST_CASE("authenticator: beside a list a token is for who brings no name") {
+  auto options = with_users({{.name = "a", .password = "p"}});
+  options.token = "t";
+  const authenticator both(options);
+  CHECK(accepted(both, {.user = "a", .password = "p"}) == "a");
+  CHECK(decide(both, {.token = "t"}).what == decision::kind::accepted);
+  CHECK(decide(both, {.token = "x"}).what == decision::kind::refused);
+  CHECK(decide(both, {.user = "b", .token = "t"}).what == decision::kind::refused);
+}
+
 TEST_CASE("authenticator: after a change a user is itself with what it may do now") {
   const auto users = [](const std::string& subject) {
     return with_users({{.name = "a", .password = "p", .may = may_publish(subject)}});
@@ -357,35 +367,37 @@ TEST_CASE("authenticator: after a change a user is itself with what it may do no
   const authenticator old(users("x"));
   const auto before = decide(old, {.user = "a", .password = "p"}).who;
   const authenticator same(users("x"));
-  const auto kept = same.successor(*before, old, type::standard);
+  const auto kept = same.successor(*before, old, type::standard).who;
   REQUIRE(kept != nullptr);
   CHECK(*kept == *before);
   const authenticator other(users("y"));
-  const auto changed = other.successor(*before, old, type::standard);
+  const auto changed = other.successor(*before, old, type::standard).who;
   REQUIRE(changed != nullptr);
   CHECK_FALSE(*changed == *before);
   CHECK(changed->may->publish->allows("y"));
 }
 
 TEST_CASE("authenticator: after a change who would be refused has no successor") {
+  using enum nuncio::server::succession::kind;
   const auto key = key_pair(1).public_key();
   const authenticator old(with_users({{.name = "a", .password = "p"}, {.nkey = key}}));
   const auto a = decide(old, {.user = "a", .password = "p"}).who;
   const auto signature = signed_by(key_pair(1));
   const auto n = decide(old, {.nkey = key, .signature = signature}).who;
   const authenticator other_password(with_users({{.name = "a", .password = "P"}, {.nkey = key}}));
-  CHECK(other_password.successor(*a, old, type::standard) == nullptr);
-  CHECK(other_password.successor(*n, old, type::standard) != nullptr);
+  CHECK(other_password.successor(*a, old, type::standard).what == refused);
+  CHECK(other_password.successor(*n, old, type::standard).what == goes_on);
   const authenticator removed(with_users({{.name = "b", .password = "p"}}));
-  CHECK(removed.successor(*a, old, type::standard) == nullptr);
-  CHECK(removed.successor(*n, old, type::standard) == nullptr);
+  CHECK(removed.successor(*a, old, type::standard).what == refused);
+  CHECK(removed.successor(*n, old, type::standard).what == refused);
   const authenticator elsewhere(
       with_users({{.name = "a", .password = "p", .allowed = {type::websocket}}}));
-  CHECK(elsewhere.successor(*a, old, type::standard) == nullptr);
-  CHECK(elsewhere.successor(*a, old, type::websocket) != nullptr);
+  CHECK(elsewhere.successor(*a, old, type::standard).what == refused);
+  CHECK(elsewhere.successor(*a, old, type::websocket).what == goes_on);
 }
 
 TEST_CASE("authenticator: a change between open, single and list finds who is the same") {
+  using enum nuncio::server::succession::kind;
   const authenticator open(access_options{});
   const auto anyone = decide(open, {}).who;
   access_options one;
@@ -397,18 +409,54 @@ TEST_CASE("authenticator: a change between open, single and list finds who is th
   by_token.token = "p";
   const authenticator token(by_token);
 
-  CHECK(single.successor(*anyone, open, type::standard) == nullptr);
-  CHECK(open.successor(*anyone, open, type::standard) != nullptr);
+  CHECK(single.successor(*anyone, open, type::standard).what == asks_again);
+  CHECK(open.successor(*anyone, open, type::standard).what == goes_on);
   const auto a = decide(single, {.user = "a", .password = "p"}).who;
-  CHECK(open.successor(*a, single, type::standard) != nullptr);
-  CHECK(token.successor(*a, single, type::standard) == nullptr);
-  const auto in_list = list.successor(*a, single, type::standard);
+  CHECK(open.successor(*a, single, type::standard).what == goes_on);
+  CHECK(token.successor(*a, single, type::standard).what == refused);
+  const auto in_list = list.successor(*a, single, type::standard).who;
   REQUIRE(in_list != nullptr);
   CHECK(in_list->may != nullptr);
-  CHECK(single.successor(*in_list, list, type::standard) != nullptr);
+  CHECK(single.successor(*in_list, list, type::standard).what == goes_on);
   const auto t = decide(token, {.token = "p"}).who;
-  CHECK(token.successor(*t, token, type::standard) != nullptr);
-  CHECK(single.successor(*t, token, type::standard) == nullptr);
+  CHECK(token.successor(*t, token, type::standard).what == goes_on);
+  CHECK(single.successor(*t, token, type::standard).what == refused);
+}
+
+TEST_CASE("authenticator: after a change nobody knows what was shown where a hash is on a side") {
+  using enum nuncio::server::succession::kind;
+  const auto with_password = [](const std::string& password) {
+    return with_users({{.name = "a", .password = password}, {.name = "b", .password = "q"}});
+  };
+  const authenticator plain(with_password("secret"));
+  const authenticator other(with_password("Secret"));
+  const authenticator hash(with_password(hashed));
+  const authenticator other_hash(with_password(std::string(hashed) + "."));
+  const auto a = decide(plain, {.user = "a", .password = "secret"}).who;
+  CHECK(hash.successor(*a, plain, type::standard).what == asks_again);
+  CHECK(plain.successor(*a, hash, type::standard).what == asks_again);
+  CHECK(other_hash.successor(*a, hash, type::standard).what == asks_again);
+  CHECK(hash.successor(*a, hash, type::standard).what == goes_on);
+  CHECK(other.successor(*a, plain, type::standard).what == refused);
+
+  access_options one;
+  one.token = "secret";
+  const authenticator token(one);
+  one.token = hashed;
+  const authenticator hashed_token(one);
+  const auto t = decide(token, {.token = "secret"}).who;
+  CHECK(hashed_token.successor(*t, token, type::standard).what == asks_again);
+  CHECK(token.successor(*t, hashed_token, type::standard).what == asks_again);
+}
+
+TEST_CASE("authenticator: after a change nobody knows what the no_auth_user has shown") {
+  using enum nuncio::server::succession::kind;
+  auto options = with_users({{.name = "a", .password = "p"}});
+  options.no_auth_user = "a";
+  const authenticator before(options);
+  options.users.front().password = "q";
+  const authenticator after(options);
+  CHECK(after.successor(*decide(before, {}).who, before, type::standard).what == asks_again);
 }
 
 TEST_CASE("access check: what is fine needs no sentence") {
@@ -426,14 +474,15 @@ TEST_CASE("access check: what is fine needs no sentence") {
   CHECK(check(options).empty());
 }
 
-TEST_CASE("access check: single credentials go with nothing else") {
+TEST_CASE("access check: a single user goes with nothing else") {
   access_options options;
   options.user = "a";
   options.token = "t";
   CHECK(check(options).size() == 1);
   options.users = {{.name = "b"}};
   CHECK(says(check(options), "a single user or a list"));
-  CHECK(says(check(options), "a token or a list"));
+  options.user.clear();
+  CHECK(check(options).empty());  // a token is for those who bring no name
 }
 
 TEST_CASE("access check: names and nkeys are unique, and nkeys are those of users") {

@@ -99,7 +99,8 @@ TEST_CASE("config: an option goes where its name says, by any of its names, in a
       {"ports_file_dir: '.'", [](auto& s) { return s.ports_file_dir == "."; }},
       {"no_auth_user: a, authorization { users: [{user: a, password: b}] }",
        [](auto& s) { return s.node.access.no_auth_user == "a"; }},
-      {"system_account: S", [](auto& s) { return s.node.access.system_account == "S"; }},
+      {"system_account: S, accounts [S]",
+       [](auto& s) { return s.node.access.system_account == "S"; }},
       {"no_sys_acc: true", [](auto& s) { return s.node.access.system_account.empty(); }},
       {"authorization { timeout: 3 }", [](auto& s) { return s.node.access.timeout == 3s; }},
       {"authorization { timeout: 0.5 }", [](auto& s) { return s.node.access.timeout == 500ms; }},
@@ -300,6 +301,60 @@ TEST_CASE("config: what flags say is checked together with the file") {
         "found max_payload 1048576, expected no more than max_pending, which is 1000");
 }
 
+TEST_CASE("config: credentials of flags beside those of the file count as nats-server has it") {
+  struct row {
+    std::string file;
+    std::string user;
+    std::string token;
+    std::string said;
+    std::string left_user;
+    std::string left_token;
+  };
+  const std::string users = "port: 1\nauthorization { users: [ {user: a, password: b} ] }";
+  const std::string accounts = "accounts { A { users: [ {user: a, password: b} ] } }";
+  const std::string refused = " beside users of accounts in \"t.conf\", expected one of both";
+  for (const auto& [file, user, token, said, left_user, left_token] : std::vector<row>{
+           {users, "u", "", "found --user beside users in \"t.conf\": only those count", "", ""},
+           {users, "", "t", "found --auth beside users in \"t.conf\": both count", "", "t"},
+           {"authorization { token: x }", "u", "",
+            "found --user beside a token in \"t.conf\": only the token counts", "", "x"},
+           {"authorization { user: x, password: y }", "", "t",
+            "found --auth beside a user in \"t.conf\": only the token counts", "", "t"},
+           {"port: 1", "u", "t", "found --user beside --auth: only the token counts", "", "t"},
+           {"authorization { user: x, password: y }", "u", "", "", "u", ""},
+           {"authorization { token: x }", "", "t", "", "", "t"},
+           {"accounts [A]", "u", "", "", "u", ""},
+           {accounts, "u", "", "found --user" + refused, "", ""},
+           {accounts, "", "t", "found --auth" + refused, "", ""},
+       }) {
+    CAPTURE(file);
+    CAPTURE(said);
+    const auto out = interpret(parse_text(file, "t.conf", no_world()), [&](settings& to) {
+      if (!user.empty()) to.node.access.user = user;
+      if (!user.empty()) to.node.access.password = "p";
+      if (!token.empty()) to.node.access.token = token;
+    });
+    REQUIRE(out.problems.size() == (said.empty() ? 0 : 1));
+    if (!said.empty()) CHECK(to_string(out.problems.front(), out.files) == said);
+    CHECK(out.has_errors() == said.ends_with(refused));
+    CHECK(out.options.node.access.user == left_user);
+    CHECK(out.options.node.access.token == left_token);
+  }
+}
+
+TEST_CASE("config: the system account is one of the accounts") {
+  CHECK(wrong("port: 1\nsystem_account: SYZ\naccounts { SYS {}, A {} }") ==
+        "t.conf:2:17: system_account: found \"SYZ\", expected one of the accounts; did you mean "
+        "SYS?");
+  CHECK(wrong("system_account: B") ==
+        "t.conf:1:17: system_account: found \"B\", expected one of the accounts");
+  CHECK(wrong("system_account: '$SYS'").find("found \"$SYS\"") != std::string::npos);
+  CHECK(wrong("system_account: B, no_system_account: true").find("found \"B\"") !=
+        std::string::npos);
+  CHECK(wrong("accounts [B], system: B") == "");
+  CHECK(wrong("system_account: '$G'") == "");
+}
+
 TEST_CASE("config: users have a name and a password, or an nkey") {
   const auto access = good(
                           "authorization { users: [ {user: a, password: b}, {username: c, pass: "
@@ -349,6 +404,29 @@ TEST_CASE("config: what the environment has is in no error") {
     CHECK(errors.find("SECRET") == std::string::npos);
     CHECK(errors.find("778899") == std::string::npos);
   }
+}
+
+TEST_CASE("config: of a variable that is no secret by its kind, its name and kind are said") {
+  const auto said = [](const std::string& content, std::string_view text) {
+    const surroundings world{no_world().read, [&content](const std::string&) {
+                               return std::optional<std::string>(content);
+                             }};
+    const auto out = interpret(parse_text(text, "t.conf", world));
+    REQUIRE(out.problems.size() == 1);
+    return to_string(out.problems.front(), out.files);
+  };
+  constexpr std::string_view text = "authorization { user: a, password: $APP_PW }";
+  const auto message = [](const std::string& kind) {
+    return "t.conf:1:36: password: found " + kind +
+           " as the value of the variable $APP_PW, expected a text; quotes within quotes make one "
+           "of it: APP_PW='\"…\"' in the environment";
+  };
+  CHECK(said("123456", text) == message("a whole number"));
+  CHECK(said("1.5", text) == message("a number with a point"));
+  CHECK(said("yes", text) == message("true or false"));
+  CHECK(said("", "PW: 12\nauthorization { user: a, password: $PW }") ==
+        "t.conf:2:36: password: found a whole number as the value of the variable $PW, expected a "
+        "text; quote it where it is set");
 }
 
 TEST_CASE("config: a system's log elsewhere is a URL with a port") {
@@ -408,6 +486,7 @@ TEST_CASE("config: permissions are subjects, lists, or allow and deny") {
         response_rules{5, 1min});
   CHECK(of("{ publish_allow_responses: { max_msgs: -1, ttl: \"10s\" } }").responses ==
         response_rules{-1, 10s});
+  CHECK(of("{ allow_responses: { expires: \"-1s\" } }").responses == response_rules{1, -1s});
   for (const std::string text :
        {"{ publish: \"a b\" }", "{ publish: \"a..b\" }", "{ publish: 5 }",
         "{ subscribe: \"a b c\" }", "{ subscribe: { allow: [\"a.\"] } }"}) {

@@ -40,6 +40,12 @@ std::string good_files() {
 
 }  // namespace
 
+TEST_CASE("config: of two options that name one file each says what is wrong with it") {
+  const auto said = wrong("tls { cert_file: \"/\",\n  key_file: \"/\" }");
+  CHECK(said.starts_with("t.conf:1:18: tls: cert_file \"/\": "));
+  CHECK(said.find("\nt.conf:2:13: tls: key_file \"/\": ") != std::string::npos);
+}
+
 TEST_CASE("config: what a block tls says goes where its keys say") {
   struct row {
     std::string text;

@@ -293,11 +293,7 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
   for (const std::string flag : {
            "--routes",
            "--cluster",
-           "-sd",
-           "--store_dir",
            "--profile",
-           "-js",
-           "--jetstream",
            "--help_tls",
            "--no_advertise",
            "--cluster_name",
@@ -310,6 +306,12 @@ TEST_CASE("flags: what nats-server has and we don't offer is refused by name") {
     CHECK(refused({flag, "x"}) == "nuncio-server: " + flag + " is not supported yet\n");
     CHECK(refused({flag + "=1"}) == "nuncio-server: " + flag + " is not supported yet\n");
     CHECK(refused({"-D", flag}) == "nuncio-server: " + flag + " is not supported yet\n");
+  }
+  for (const std::string flag : {"-js", "--jetstream", "-sd", "--store_dir"}) {
+    CAPTURE(flag);
+    const auto text = "nuncio-server: " + flag + " is not supported: there is no JetStream here\n";
+    CHECK(refused({flag, "x"}) == text);
+    CHECK(refused({flag + "=1"}) == text);
   }
 }
 

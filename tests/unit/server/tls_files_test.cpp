@@ -74,6 +74,19 @@ TEST_CASE("tls files: new ones count once they have stayed for a look") {
   CHECK(f.look() == outcome::same);
 }
 
+TEST_CASE("tls files: what was read before differs if a file has changed since") {
+  fixture f;
+  CHECK_FALSE(tls_files::make(f.options, f.problems)->differs_from(*f.files));
+  f.put_key(f.second);
+  f.put_certificate(f.second);
+  const auto next = tls_files::make(f.options, f.problems);
+  REQUIRE(next != nullptr);
+  CHECK(next->differs_from(*f.files));
+  f.look();
+  CHECK(f.look() == outcome::renewed);
+  CHECK_FALSE(next->differs_from(*f.files));
+}
+
 TEST_CASE("tls files: what can't be used is said once, and the old ones are kept") {
   fixture f;
   const auto before = f.files->now();

@@ -158,7 +158,8 @@ void render_stripped_tail(const ops::pub& op, std::string& out);
 ///
 /// `Handler` has `flow on_pub(const ops::pub&)`, `on_sub(const ops::sub&)`, `on_unsub(const
 /// ops::unsub&)`, `on_connect(std::string_view json)`, `on_info(std::string_view json)`,
-/// `on_ping()`, `on_pong()`, and `on_error(errc)`, after which parsing ends. +OK is skipped.
+/// `on_ping()`, `on_pong()`, and `on_error(errc)`, after which parsing ends. +OK is skipped. Who
+/// wants to know what the peer's -ERR says has `on_peer_error(std::string_view text)`, too.
 /// `limits` is read anew for each operation: CONNECT may change it.
 template <class Handler>
 parse_result parse(const char* data,
@@ -280,7 +281,11 @@ parse_result parse(const char* data,
         result.next = handler.on_pong();
         break;
       case verb::err:
-        result.next = handler.on_error(errc::peer_error);
+        if constexpr (requires { handler.on_peer_error(line.argument); }) {
+          result.next = handler.on_peer_error(line.argument);
+        } else {
+          result.next = handler.on_error(errc::peer_error);
+        }
         break;
       default:
         break;

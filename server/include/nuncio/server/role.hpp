@@ -18,6 +18,7 @@ class in_force;
 class role;
 class shard;
 struct subscription;
+struct traced_message;
 
 /// A message for a role that writes it by itself; views that live during the call.
 struct delivery {
@@ -75,6 +76,10 @@ class role {
   /// A delivery has reached the limit of one of its subscriptions. `sub` may be gone already, and
   /// is only a name to look up among those with this hash of their sid.
   virtual void on_exhausted(subscription* sub, std::uint32_t sid_hash) = 0;
+  /// Its connection sends an -ERR with this text.
+  virtual void on_error_sent(std::string_view) {}
+  /// A message was on its way to a receiver that is_traced. Another shard says so a little later.
+  virtual void on_delivered(const traced_message&) {}
   /// Whom it has turned out to be, as JSON: `user`, `account` and what it may do.
   /// Source: nats-server 2.15.2, server/events.go, UserInfo.
   [[nodiscard]] virtual std::string user_info() const { return "{}"; }

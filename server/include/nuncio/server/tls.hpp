@@ -57,6 +57,7 @@ struct tls_options {
 struct tls_problem {
   std::string text;         ///< names the file, if it is about one
   std::string file;         ///< empty: it is about none
+  std::string option;       ///< that names the file
   bool is_warning = false;  ///< it doesn't keep a server from starting
 };
 
