@@ -18,11 +18,4 @@ namespace nuncio::server::monitor {
 /// A number alone, likewise: `0.8`, `1e-9`, `100`.
 [[nodiscard]] std::string to_json_text(double number);
 
-/// The first code point of `text` and how many bytes it takes; 0 bytes: it isn't UTF-8.
-struct code_point {
-  char32_t value = 0;
-  std::size_t size = 0;
-};
-[[nodiscard]] code_point first_code_point(std::string_view text) noexcept;
-
 }  // namespace nuncio::server::monitor

@@ -96,6 +96,7 @@ monitor::monitor(node& of, const internal_role& own)
 
 monitor::~monitor() {
   stop();
+  node_.watcher = nullptr;  // the shards don't run any more, but may still let go of connections
 }
 
 void monitor::open() {

@@ -1,6 +1,6 @@
 #include "query.hpp"
 
-#include "json_text.hpp"
+#include "core/quoted.hpp"
 
 #include <fmt/format.h>
 
@@ -24,67 +24,13 @@ std::optional<unsigned> hex_digit(char c) noexcept {
   return std::nullopt;
 }
 
-// Space that isn't ' ', what has no shape, and what belongs to nobody: of all that Go's
-// strconv.IsPrint says no to, the part that is ever met.
-bool is_printable(char32_t c) noexcept {
-  struct range {
-    char32_t first;
-    char32_t last;
-  };
-  constexpr std::array<range, 14> not_shown{{{0, 0x1f},
-                                             {0x7f, 0xa0},
-                                             {0xad, 0xad},
-                                             {0x600, 0x605},
-                                             {0x1680, 0x1680},
-                                             {0x2000, 0x200f},
-                                             {0x2028, 0x202f},
-                                             {0x205f, 0x206f},
-                                             {0x3000, 0x3000},
-                                             {0xe000, 0xf8ff},
-                                             {0xfeff, 0xfeff},
-                                             {0xfff0, 0xfffb},
-                                             {0xe0000, 0xe00ff},
-                                             {0xe01f0, 0x10ffff}}};
-  return std::none_of(not_shown.begin(), not_shown.end(),
-                      [c](const range& each) { return c >= each.first && c <= each.last; });
-}
-
-std::string escaped(char32_t c) {
-  constexpr std::string_view short_ones = "\a\b\f\n\r\t\v";
-  constexpr std::string_view letters = "abfnrtv";
-  if (c < 0x80) {
-    const auto at = short_ones.find(static_cast<char>(c));
-    if (at != std::string_view::npos) return std::string{'\\', letters[at]};
-    return fmt::format("\\x{:02x}", static_cast<std::uint32_t>(c));
-  }
-  const auto number = static_cast<std::uint32_t>(c);
-  return c < 0x10000 ? fmt::format("\\u{:04x}", number) : fmt::format("\\U{:08x}", number);
-}
-
-// As Go's strconv.Quote.
-std::string quote(std::string_view text) {
-  std::string out = "\"";
-  while (!text.empty()) {
-    const auto next = first_code_point(text);
-    if (next.size == 0) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
-      text.remove_prefix(1);
-      continue;
-    }
-    if (next.value == '"' || next.value == '\\') out += '\\';
-    out += is_printable(next.value) ? std::string(text.substr(0, next.size)) : escaped(next.value);
-    text.remove_prefix(next.size);
-  }
-  return out + '"';
-}
-
 std::string complaint(std::string_view type,
                       std::string_view name,
                       std::string_view function,
                       std::string_view value,
                       std::string_view why) {
   return fmt::format("Error decoding {} for '{}': strconv.{}: parsing {}: {}", type, name, function,
-                     quote(value), why);
+                     quoted(value), why);
 }
 
 constexpr std::string_view bad_syntax = "invalid syntax";

@@ -1,5 +1,6 @@
 #include "text_view.hpp"
 
+#include "core/code_point.hpp"
 #include "json_text.hpp"
 
 #include <boost/json/array.hpp>
