@@ -1,6 +1,7 @@
 // Any bytes as the query of a page: what is read is a value or the first error, which is one line
 // of text that can be shown; and texts of Go's quotes are printable.
 
+#include "core/code_point.hpp"
 #include "monitor/json_text.hpp"
 #include "monitor/query.hpp"
 #include "require.hpp"
@@ -42,7 +43,7 @@ void read_texts(std::string_view text) {
   const auto shown = to_json_text(boost::json::value(of.text("acc")), "");
   NUNCIO_FUZZ_REQUIRE(is_line(shown.substr(0, shown.find('\x7f'))));
   for (std::string_view left = shown; !left.empty();) {
-    const auto next = first_code_point(left);
+    const auto next = nuncio::server::first_code_point(left);
     NUNCIO_FUZZ_REQUIRE(next.size > 0 && next.size <= left.size());
     left.remove_prefix(next.size);
   }
