@@ -15,6 +15,7 @@ namespace nuncio::server::monitor {
 /// Thread safety: any thread.
 class closed_connections {
  public:
+  /// Pre: `most` isn't 0.
   explicit closed_connections(std::size_t most) : most_(most) {}
 
   void add(connection_view last) {

@@ -49,6 +49,12 @@ http_settings settings_for(const node& of) {
   return out;
 }
 
+// What isn't a number of connections stands for as many as by default.
+std::size_t how_many_closed(const monitor_options& opts) {
+  const auto said = opts.max_closed_clients;
+  return static_cast<std::size_t>(said > 0 ? said : monitor_options{}.max_closed_clients);
+}
+
 boost::asio::awaitable<void> respond(const sources& from,
                                      const page_row& row,
                                      http_request asked,
@@ -90,7 +96,7 @@ boost::asio::awaitable<void> respond_with_metrics(const sources& from,
 
 monitor::monitor(node& of, const internal_role& own)
     : node_(of),
-      closed_(static_cast<std::size_t>(of.opts.monitor.max_closed_clients)),
+      closed_(how_many_closed(of.opts.monitor)),
       shards_(of, io_),
       sources_{of, shards_, own, closed_, process_, requests_} {}
 

@@ -84,7 +84,8 @@ page subsz(const sources& from, subsz_options what) {
   put(out, all);
   part found;
   if (what.subscriptions) {
-    const wanted which{what.account, what.test, static_cast<std::size_t>(offset + limit)};
+    const wanted which{what.account, what.test,
+                       static_cast<std::size_t>(offset) + static_cast<std::size_t>(limit)};
     auto search = find(from, which);
     found = co_await std::move(search);
   }

@@ -147,7 +147,7 @@ def pages(options):
         for page in ("/varz", "/connz", "/connz?auth=1", "/connz?subs=true", "/connz?subs=detail&auth=t", "/connz?state=closed&auth=1",
                      "/connz?state=closed&subs=detail", "/connz?state=any&sort=cid", "/connz?acc=A&auth=1", "/connz?acc=NO", "/connz?cid=999",
                      "/connz?user=b&auth=1", "/connz?limit=2", "/connz?limit=1&offset=2", "/connz?offset=99", "/connz?limit=-1",
-                     "/subsz?subs=1&acc=A", "/subsz?subs=1&acc=A&test=foo.bar", "/subscriptionsz?acc=B&subs=1", "/subsz?acc=NO&subs=1",
+                     "/subsz?subs=1&acc=A", "/subsz?subs=1&acc=A&test=foo.bar", "/subsz?subs=1&acc=A&limit=9223372036854775807", "/subscriptionsz?acc=B&subs=1", "/subsz?acc=NO&subs=1",
                      "/accountz?acc=A", "/accountz?acc=B", "/accountz?acc=SYS", "/accountz", "/accstatz", "/accstatz?unused=1", "/healthz", "/healthz?details=1", "/jsz",
                      "/ipqueuesz", "/routez", "/routez?subs=1", "/leafz", "/gatewayz", "/gatewayz?accs=1"):
             same_page(servers, page)
@@ -184,6 +184,19 @@ def wrong_questions(options):
                      "/raftz", "/nothing", "/varz/", "/ipqueuesz?all=x", "/routez?subs=x", "/leafz?subs=x", "/gatewayz?accs=x", "/jsz?limit=x"):
             ours, theirs = (server.ask(page) for server in servers)
             assert ours == theirs, f"{page}: {ours}, there {theirs}"
+
+
+def remembered_connections(options):
+    for most, expected in (("2", ["two", "three"]), ("0", ["one", "two", "three"])):
+        with both(options, f"max_closed_clients: {most}") as (servers, _):
+            for server in servers:
+                for count, name in enumerate(("one", "two", "three"), 1):
+                    Client(server, name, "a").close()
+                    wait_until(lambda: name in server.ask("/connz?state=closed")[2], f"the end of {name}")  # noqa: B023
+                    assert server.page("/varz")["total_connections"] == count
+                shown = server.page("/connz?state=closed")
+                assert [one["name"] for one in shown["connections"]] == expected, shown
+                assert shown["total"] == len(expected), shown
 
 
 def as_text(options):
@@ -227,7 +240,7 @@ def tls_clients(options):
 
 def main():
     options = parse(__doc__)
-    return run_tests_with_certificates([pages, orders, wrong_questions, as_text, counted_requests, tls_clients], options)
+    return run_tests_with_certificates([pages, orders, wrong_questions, remembered_connections, as_text, counted_requests, tls_clients], options)
 
 
 if __name__ == "__main__":
