@@ -9,6 +9,13 @@
 #include <boost/json/array.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace nuncio::server::monitor {
 namespace {
@@ -17,55 +24,109 @@ namespace json = boost::json;
 
 constexpr std::int64_t default_limit = 1024;
 
-// Some of the subscriptions that are asked for, and how many there are.
-struct part {
-  std::vector<subscription_view> list;
-  std::size_t total = 0;
-};
-
 struct wanted {
   std::string account;  // empty: all
   std::string subject;  // a message to it; empty: all
-  std::size_t most = 0;
-
-  void look(const subscription& at, const std::string& of_account, part& to) const {
-    if (!subject.empty() && !protocol::matches(subject, at.subject())) return;
-    if (++to.total <= most) to.list.push_back(view_of(at, of_account));
-  }
 };
 
-boost::asio::awaitable<part> find(const sources& from, wanted what) {
-  auto of_clients =
-      from.shards.from_connections<part>([what](const connection& c, std::vector<part>& to) {
-        const auto& account = c.its_account().name;
-        if (!what.account.empty() && account != what.account) return;
-        if (to.empty()) to.emplace_back();
-        c.meaning().each_subscription(
-            [&](const subscription& each) { what.look(each, account, to.back()); });
+// How many of those there are; the server's own are called connection 0.
+struct count {
+  std::uint64_t cid = 0;
+  std::size_t matching = 0;
+};
+
+// Those of one connection that are shown.
+struct listed {
+  std::uint64_t cid = 0;
+  std::vector<subscription_view> list;
+};
+
+// Which of them are on the page.
+struct range {
+  std::size_t skip = 0;
+  std::size_t most = 0;
+};
+
+// Calls visit(const subscription&, account's name) for each of a role's that is wanted.
+template <class Visit>
+void each_wanted(const role& of, accounts& all, const wanted& what, Visit visit) {
+  of.each_subscription([&](const subscription& each) {
+    if (!what.subject.empty() && !protocol::matches(what.subject, each.subject())) return;
+    const auto account = all.name_of(each.account);
+    if (what.account.empty() || account == what.account) visit(each, account);
+  });
+}
+
+count count_of(std::uint64_t cid, const role& of, accounts& all, const wanted& what) {
+  count out{cid, 0};
+  each_wanted(of, all, what, [&out](const subscription&, const std::string&) { ++out.matching; });
+  return out;
+}
+
+listed list_of(std::uint64_t cid, const role& of, accounts& all, const wanted& what, range which) {
+  listed out{cid, {}};
+  each_wanted(of, all, what, [&](const subscription& each, const std::string& account) {
+    if (which.skip != 0) {
+      --which.skip;
+    } else if (which.most != 0) {
+      --which.most;
+      out.list.push_back(view_of(each, account));
+    }
+  });
+  return out;
+}
+
+boost::asio::awaitable<std::vector<count>> count_all(const sources& from, const wanted& what) {
+  auto of_clients = from.shards.from_connections<count>(
+      [what, &all = from.of.all_accounts](const connection& c, std::vector<count>& to) {
+        // Most connections are of one account that isn't it.
+        if (!what.account.empty() && c.its_account().name != what.account) return;
+        to.push_back(count_of(c.id, c.meaning(), all, what));
       });
-  auto of_server =
-      from.shards.from_shards<part>([what, &role = from.own](shard& on, std::vector<part>& to) {
-        if (on.index() != 0) return;
-        to.emplace_back();
-        role.each_subscription([&](const subscription& each) {
-          const auto account = on.of().all_accounts.name_of(each.account);
-          if (what.account.empty() || account == what.account) what.look(each, account, to.back());
-        });
+  auto of_server = from.shards.from_shards<count>(
+      [what, &own = from.own, &all = from.of.all_accounts](shard& on, std::vector<count>& to) {
+        if (on.index() == 0) to.push_back(count_of(0, own, all, what));
       });
-  auto parts = co_await std::move(of_clients);
-  const auto own = co_await std::move(of_server);
-  part all;
-  parts.insert(parts.end(), own.begin(), own.end());
-  for (auto& each : parts) {
-    all.total += each.total;
-    std::move(each.list.begin(), each.list.end(), std::back_inserter(all.list));
+  auto out = co_await std::move(of_server);
+  const auto clients = co_await std::move(of_clients);
+  out.insert(out.end(), clients.begin(), clients.end());
+  std::sort(out.begin(), out.end(), [](const count& a, const count& b) { return a.cid < b.cid; });
+  co_return out;
+}
+
+// Of the page only, so that a page costs no more than it shows: connections in their order.
+boost::asio::awaitable<std::vector<listed>> views_of(const sources& from,
+                                                     const wanted& what,
+                                                     const std::vector<count>& all,
+                                                     range shown) {
+  std::vector<std::uint64_t> cids;
+  auto by_cid = std::make_shared<std::unordered_map<std::uint64_t, range>>();
+  for (const auto& each : all) {
+    const auto skipped = std::min(shown.skip, each.matching);
+    const auto taken = std::min(shown.most, each.matching - skipped);
+    shown.skip -= skipped;
+    shown.most -= taken;
+    if (taken == 0) continue;
+    cids.push_back(each.cid);
+    by_cid->emplace(each.cid, range{skipped, taken});
   }
-  std::sort(all.list.begin(), all.list.end(),
-            [](const subscription_view& a, const subscription_view& b) {
-              return std::tie(a.account, a.subject, a.cid, a.sid) <
-                     std::tie(b.account, b.subject, b.cid, b.sid);
-            });
-  co_return all;
+  auto of_clients = from.shards.from_connections<listed>(
+      std::move(cids), [what, by_cid, &accounts = from.of.all_accounts](const connection& c,
+                                                                        std::vector<listed>& to) {
+        to.push_back(list_of(c.id, c.meaning(), accounts, what, by_cid->at(c.id)));
+      });
+  auto of_server = from.shards.from_shards<listed>(
+      [what, by_cid, &own = from.own, &accounts = from.of.all_accounts](shard& on,
+                                                                        std::vector<listed>& to) {
+        const auto which = by_cid->find(0);
+        if (on.index() != 0 || which == by_cid->end()) return;
+        to.push_back(list_of(0, own, accounts, what, which->second));
+      });
+  auto out = co_await std::move(of_server);
+  auto clients = co_await std::move(of_clients);
+  std::move(clients.begin(), clients.end(), std::back_inserter(out));
+  std::sort(out.begin(), out.end(), [](const listed& a, const listed& b) { return a.cid < b.cid; });
+  co_return out;
 }
 
 }  // namespace
@@ -82,20 +143,21 @@ page subsz(const sources& from, subsz_options what) {
   auto statistics = statistics_of_index(from, what.account);
   const auto all = co_await std::move(statistics);
   put(out, all);
-  part found;
-  if (what.subscriptions) {
-    const wanted which{what.account, what.test,
-                       static_cast<std::size_t>(offset) + static_cast<std::size_t>(limit)};
-    auto search = find(from, which);
-    found = co_await std::move(search);
-  }
-  out["total"] = found.total;
+  const wanted which{what.account, what.test};
+  std::vector<count> counts;
+  if (what.subscriptions) counts = co_await count_all(from, which);
+  std::size_t total = 0;
+  for (const auto& each : counts) total += each.matching;
+  out["total"] = total;
   out["offset"] = what.offset;
   out["limit"] = limit;
   json::array list;
-  for (auto i = static_cast<std::size_t>(offset);
-       i < found.list.size() && list.size() < static_cast<std::size_t>(limit); ++i) {
-    list.push_back(to_json(found.list[i], true));
+  if (total != 0) {
+    const range shown{static_cast<std::size_t>(offset), static_cast<std::size_t>(limit)};
+    const auto views = co_await views_of(from, which, counts, shown);
+    for (const auto& of : views) {
+      for (const auto& each : of.list) list.push_back(to_json(each, true));
+    }
   }
   if (!list.empty()) out["subscriptions_list"] = std::move(list);
   co_return out;

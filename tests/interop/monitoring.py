@@ -186,6 +186,28 @@ def wrong_questions(options):
             assert ours == theirs, f"{page}: {ours}, there {theirs}"
 
 
+def subscriptions_by_pages(options):
+    """Pages of a list are parts of one order: together they have each subscription once."""
+    with both(options) as (servers, stack):
+        for server in servers:
+            for i in range(7):
+                one = Client(server, f"c{i}", "a")
+                stack.callback(one.close)
+                one.say("".join(f"SUB s.{i}.{j} {j}\r\n" for j in range(i * 3)))
+            whole = [one["subject"] for one in server.page("/subsz?subs=1&acc=A&limit=1000")["subscriptions_list"]]
+            total = server.page("/subsz?subs=1&acc=A")["total"]
+            assert len(whole) == total, (len(whole), total)
+            if server is servers[0]:  # nats-server's order is another each time
+                parts = []
+                for offset in range(0, total, 10):
+                    part = server.page(f"/subsz?subs=1&acc=A&limit=10&offset={offset}")
+                    assert part["total"] == total, part
+                    parts += [one["subject"] for one in part["subscriptions_list"]]
+                assert parts == whole, (parts, whole)
+            assert sum(subject.startswith("s.") for subject in whole) == 63
+            assert "subscriptions_list" not in server.page(f"/subsz?subs=1&acc=A&offset={total}")
+
+
 def remembered_connections(options):
     for most, expected in (("2", ["two", "three"]), ("0", ["one", "two", "three"])):
         with both(options, f"max_closed_clients: {most}") as (servers, _):
@@ -240,7 +262,7 @@ def tls_clients(options):
 
 def main():
     options = parse(__doc__)
-    return run_tests_with_certificates([pages, orders, wrong_questions, remembered_connections, as_text, counted_requests, tls_clients], options)
+    return run_tests_with_certificates([pages, orders, wrong_questions, subscriptions_by_pages, remembered_connections, as_text, counted_requests, tls_clients], options)
 
 
 if __name__ == "__main__":
