@@ -69,8 +69,9 @@ class Watcher:
                 try:
                     with contextlib.closing(urllib.request.urlopen(base + page, timeout=60)) as answer:
                         answer.read()
-                except urllib.error.HTTPError as e:
-                    if page != "/metrics":
+                except OSError as e:
+                    is_absent = isinstance(e, urllib.error.HTTPError) and e.code == 404 and page == "/metrics"
+                    if not is_absent:
                         self.failure = f"{page}: {e}"
                         return
                 self.pages += 1

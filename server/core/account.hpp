@@ -50,12 +50,7 @@ struct account {
   wildcard_trie wildcards;
   std::atomic<std::int64_t> subscriptions{0};      ///< but for the next
   std::atomic<std::int64_t> own_subscriptions{0};  ///< of the server itself
-  std::atomic<std::uint64_t> insertions{0};        ///< of subscriptions, ever
-  mutable std::atomic<std::uint64_t> look_ups{0};  ///< of subjects that no shard remembered
   std::atomic<std::int64_t> connections{0};
-  std::atomic<std::uint64_t> slow_consumers{0};  ///< connections that were ended for it
-  traffic sent;                                  ///< to its clients
-  traffic received;                              ///< from them; both are added to by batches
   std::atomic<const subject_mapping*> mapping{nullptr};
 
   // Limits; negative: none. A reload may change them.
@@ -63,6 +58,13 @@ struct account {
   std::atomic<std::int64_t> max_subscriptions{-1};  ///< of each connection
   std::atomic<std::int64_t> max_payload{-1};        ///< bytes
   std::atomic<bool> is_system{false};               ///< it is told what the server does
+
+  // Counted by all shards, so apart from what they read with each message.
+  alignas(64) traffic sent;                        ///< to its clients
+  traffic received;                                ///< from them; both are added to by batches
+  std::atomic<std::uint64_t> slow_consumers{0};    ///< connections that were ended for it
+  std::atomic<std::uint64_t> insertions{0};        ///< of subscriptions, ever
+  mutable std::atomic<std::uint64_t> look_ups{0};  ///< of subjects that no shard remembered
 
   /// One client more, unless it is full. Then leave() is due once.
   [[nodiscard]] bool join() noexcept {

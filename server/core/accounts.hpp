@@ -40,6 +40,12 @@ class accounts {
     const std::scoped_lock held(lock_);
     return id == 0 || id > all_.size() ? std::string() : all_[id - 1].name;
   }
+  /// 0: there is none of this name.
+  [[nodiscard]] std::uint32_t id_of(std::string_view name) {
+    const std::scoped_lock held(lock_);
+    const auto known = by_name_.find(name);
+    return known == by_name_.end() ? 0 : known->second->id;
+  }
   /// Calls use(account&) for each, in the order in which they were made; it must not come back
   /// here.
   template <class Use>

@@ -91,7 +91,8 @@ bool allowed_beginnings::ask(const publisher_rules& rules,
   if (!allowed.found) return false;
   const auto denied = rules.deny_.look_for(subject);
   if (allowed.by_beginning && denied.by_beginning && !denied.found) {
-    known = {detail::load(subject.data(), sizeof(slot::beginning)), rules.number_};
+    const char* const data = subject.data();
+    known = {detail::load(data, sizeof(slot::beginning)), rules.number_};
   }
   return !denied.found;
 }

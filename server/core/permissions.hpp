@@ -51,7 +51,8 @@ class allowed_beginnings {
   /// What `rules.allows(subject)` says.
   bool allow(const publisher_rules& rules, std::string_view subject) noexcept {
     if (subject.size() < sizeof(slot::beginning)) return rules.allows(subject);
-    const auto beginning = detail::load(subject.data(), sizeof(slot::beginning));
+    const char* const data = subject.data();
+    const auto beginning = detail::load(data, sizeof(slot::beginning));
     auto& known = slots_[((beginning ^ rules.number_) * detail::odd_a) >> (64 - slot_bits)];
     if (known.beginning == beginning && known.rules == rules.number_) return true;
     return ask(rules, subject, known);

@@ -45,8 +45,8 @@ class collector {
   /// of its shard. One that moves to another shard meanwhile may be left out, or be seen twice.
   template <class Item, class Visit>
   boost::asio::awaitable<std::vector<Item>> from_connections(Visit visit) {
-    return gather<Item>([visit = std::move(visit)](shard& on, auto done) {
-      walk<Item, Visit, decltype(done)>::begin(on, on.cids(), visit, std::move(done));
+    return gather<Item>([visit = std::move(visit), door = door_](shard& on, auto done) {
+      walk<Item, Visit, decltype(done)>::begin(on, door, on.cids(), visit, std::move(done));
     });
   }
 
@@ -54,9 +54,10 @@ class collector {
   template <class Item, class Visit>
   boost::asio::awaitable<std::vector<Item>> from_connections(std::vector<std::uint64_t> cids,
                                                              Visit visit) {
-    return gather<Item>([cids = std::move(cids), visit = std::move(visit)](shard& on, auto done) {
-      walk<Item, Visit, decltype(done)>::begin(on, cids, visit, std::move(done));
-    });
+    return gather<Item>(
+        [cids = std::move(cids), visit = std::move(visit), door = door_](shard& on, auto done) {
+          walk<Item, Visit, decltype(done)>::begin(on, door, cids, visit, std::move(done));
+        });
   }
 
   /// What `look(shard&, std::vector<Item>&)` adds for each shard, on its thread.
@@ -82,21 +83,36 @@ class collector {
       const std::scoped_lock held(lock);
       if (io != nullptr) boost::asio::post(*io, std::move(work));
     }
+    [[nodiscard]] bool is_closed() {
+      const std::scoped_lock held(lock);
+      return io == nullptr;
+    }
   };
 
   // Of a shard's connections, what has been visited and what is left.
   template <class Item, class Visit, class Done>
   struct walk {
-    walk(shard& which, std::vector<std::uint64_t> all, Visit visitor, Done then)
-        : on(which), cids(std::move(all)), visit(std::move(visitor)), done(std::move(then)) {}
+    walk(shard& which,
+         std::shared_ptr<door> to,
+         std::vector<std::uint64_t> all,
+         Visit visitor,
+         Done then)
+        : on(which),
+          way_back(std::move(to)),
+          cids(std::move(all)),
+          visit(std::move(visitor)),
+          done(std::move(then)) {}
 
     static void begin(shard& which,
+                      std::shared_ptr<door> to,
                       std::vector<std::uint64_t> all,
                       const Visit& visitor,
                       Done then) {
-      step(std::make_shared<walk>(which, std::move(all), visitor, std::move(then)));
+      step(std::make_shared<walk>(which, std::move(to), std::move(all), visitor, std::move(then)));
     }
     static void step(std::shared_ptr<walk> self) {
+      // Whoever stops waits for few handlers of a shard on a loop of the user's.
+      if (self->way_back->is_closed()) return;
       const auto end = std::min(self->at + at_a_time, self->cids.size());
       for (; self->at < end; ++self->at) {
         self->on.with_connection(self->cids[self->at],
@@ -108,6 +124,7 @@ class collector {
     }
 
     shard& on;
+    std::shared_ptr<door> way_back;
     std::vector<std::uint64_t> cids;
     Visit visit;
     Done done;
@@ -130,6 +147,7 @@ class collector {
     state->left = node_.shards.size();
     for (const auto& each : node_.shards) {
       each->post([&on = *each, begin, door = door_, asked = std::weak_ptr(state)] {
+        if (door->is_closed()) return;
         begin(on, [door, asked](std::vector<Item> found) {
           door->post([asked, found = std::move(found)]() mutable {
             const auto to = asked.lock();

@@ -211,7 +211,7 @@ boost::asio::awaitable<std::vector<candidate>> open_ones(const sources& from,
 // Those on the page, in their order.
 void choose(std::vector<candidate>& all, const connz_options& what) {
   std::erase_if(all, [&](const candidate& c) {
-    return !c.is_wanted || (what.cid != 0 && c.cid != what.cid);
+    return !c.is_wanted || what.has_mqtt_client || (what.cid != 0 && c.cid != what.cid);
   });
   std::sort(all.begin(), all.end(), [](const candidate& a, const candidate& b) {
     return a.key != b.key ? a.key < b.key : a.cid < b.cid;
@@ -289,10 +289,10 @@ page connz(const sources& from, connz_options what) {
     auto search = open_ones(from, which, by.key);  // g++ 12: see subsz
     all = co_await std::move(search);
   }
-  std::vector<connection_view> closed;
+  std::vector<closed_connections::view> closed;
   if (what.state != state_filter::open) closed = from.closed.all();
   for (const auto& each : closed) {
-    all.push_back({each.cid, by.key(each), is_wanted(each, which), &each});
+    all.push_back({each->cid, by.key(*each), is_wanted(*each, which), each.get()});
   }
   const auto total =
       what.account.empty()

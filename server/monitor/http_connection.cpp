@@ -221,8 +221,8 @@ void http_connection::end_answer() {
   body_ = {};
   if (form_.keeps_alive) {
     enter(phase::reading, all_.settings().idle_timeout);
-    if (reader_.is_between()) return await_readable();
-    // Not at once: who sends many requests must not keep the loop, nor fill the stack.
+    // The next request may be here already, within TLS too. Not at once: who sends many must not
+    // keep the loop, nor fill the stack.
     return boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
       if (self->phase_ == phase::reading) self->read_request();
     });

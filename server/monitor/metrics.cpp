@@ -223,7 +223,7 @@ void put_exported_accounts(exposition& to, const json::array& all, std::string_v
 boost::asio::awaitable<std::string> metrics(const sources& from, exposition::form as) {
   auto asked_shards =
       from.shards.from_shards<shard_view>([](shard& on, std::vector<shard_view>& to) {
-        to.push_back({on.index(), on.size(), on.load().busy_time()});
+        to.push_back({on.index(), on.size(), on.busy_time()});
       });
   const auto shards = co_await std::move(asked_shards);
   auto asked_varz = varz(from);

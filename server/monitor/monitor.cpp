@@ -18,10 +18,10 @@ namespace {
 
 namespace json = boost::json;
 
-http_response as_text(const json::value& what) {
+http_response as_text(const json::value& what, unsigned status) {
   json::object shown;
   if (what.is_object()) shown = what.get_object();
-  return {200, "text/plain; charset=utf-8", to_text_view(shown), {}};
+  return {status, "text/plain; charset=utf-8", to_text_view(shown), {}};
 }
 
 http_response shown(json::value what, std::string_view indent, bool is_text) {
@@ -32,7 +32,7 @@ http_response shown(json::value what, std::string_view indent, bool is_text) {
       object->erase("status_code");
     }
   }
-  if (is_text) return as_text(what);
+  if (is_text) return as_text(what, status);
   return {status, "application/json", to_json_text(what, indent), {}};
 }
 
@@ -125,14 +125,26 @@ void monitor::start() {
   thread_ = std::thread([this] {
     give_way(niceness);
     const auto work = boost::asio::make_work_guard(io_);
-    io_.run();
+    run();
   });
+}
+
+// A page that can't be made, for want of memory say, must not end the broker.
+void monitor::run() {
+  while (!io_.stopped()) {
+    try {
+      io_.run();
+    } catch (const std::exception& why) {
+      node_.log.write(log_level::error, std::string("Monitoring: ") + why.what());
+    }
+  }
 }
 
 void monitor::stop() {
   shards_.close();
   io_.stop();
   if (thread_.joinable()) thread_.join();
+  if (http_ != nullptr) http_->stop();
 }
 
 std::uint16_t monitor::port() const noexcept {

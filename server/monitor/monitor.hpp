@@ -45,6 +45,7 @@ class monitor final : public observer {
   void on_closed(connection_view last) override;
 
  private:
+  void run();
   void answer(const http_request& asked, http_server::reply reply);
 
   node& node_;

@@ -25,8 +25,8 @@ namespace json = boost::json;
 constexpr std::int64_t default_limit = 1024;
 
 struct wanted {
-  std::string account;  // empty: all
-  std::string subject;  // a message to it; empty: all
+  std::uint32_t account_id = 0;  // 0: all
+  std::string subject;           // a message to it; empty: all
 };
 
 // How many of those there are; the server's own are called connection 0.
@@ -47,50 +47,59 @@ struct range {
   std::size_t most = 0;
 };
 
-// Calls visit(const subscription&, account's name) for each of a role's that is wanted.
+// Calls visit(const subscription&) for each of a role's that is wanted.
 template <class Visit>
-void each_wanted(const role& of, accounts& all, const wanted& what, Visit visit) {
+void each_wanted(const role& of, const wanted& what, Visit visit) {
   of.each_subscription([&](const subscription& each) {
-    if (!what.subject.empty() && !protocol::matches(what.subject, each.subject())) return;
-    const auto account = all.name_of(each.account);
-    if (what.account.empty() || account == what.account) visit(each, account);
+    if (what.account_id != 0 && each.account != what.account_id) return;
+    if (what.subject.empty() || protocol::matches(what.subject, each.subject())) visit(each);
   });
 }
 
-count count_of(std::uint64_t cid, const role& of, accounts& all, const wanted& what) {
+count count_of(std::uint64_t cid, const role& of, const wanted& what) {
   count out{cid, 0};
-  each_wanted(of, all, what, [&out](const subscription&, const std::string&) { ++out.matching; });
+  each_wanted(of, what, [&out](const subscription&) { ++out.matching; });
   return out;
 }
 
 listed list_of(std::uint64_t cid, const role& of, accounts& all, const wanted& what, range which) {
   listed out{cid, {}};
-  each_wanted(of, all, what, [&](const subscription& each, const std::string& account) {
+  each_wanted(of, what, [&](const subscription& each) {
     if (which.skip != 0) {
       --which.skip;
     } else if (which.most != 0) {
       --which.most;
-      out.list.push_back(view_of(each, account));
+      out.list.push_back(view_of(each, all.name_of(each.account)));
     }
   });
   return out;
 }
 
+// By connection, and one that has moved meanwhile once.
+template <class Item>
+void put_in_order(std::vector<Item>& all) {
+  std::sort(all.begin(), all.end(), [](const Item& a, const Item& b) { return a.cid < b.cid; });
+  all.erase(std::unique(all.begin(), all.end(),
+                        [](const Item& a, const Item& b) { return a.cid == b.cid; }),
+            all.end());
+}
+
 boost::asio::awaitable<std::vector<count>> count_all(const sources& from, const wanted& what) {
-  auto of_clients = from.shards.from_connections<count>(
-      [what, &all = from.of.all_accounts](const connection& c, std::vector<count>& to) {
-        // Most connections are of one account that isn't it.
-        if (!what.account.empty() && c.its_account().name != what.account) return;
-        to.push_back(count_of(c.id, c.meaning(), all, what));
+  auto of_clients =
+      from.shards.from_connections<count>([what](const connection& c, std::vector<count>& to) {
+        // All of a client's are of one account; and without a subject their number is known.
+        if (what.account_id != 0 && c.its_account().id != what.account_id) return;
+        to.push_back(what.subject.empty() ? count{c.id, c.figures().subscriptions}
+                                          : count_of(c.id, c.meaning(), what));
       });
-  auto of_server = from.shards.from_shards<count>(
-      [what, &own = from.own, &all = from.of.all_accounts](shard& on, std::vector<count>& to) {
-        if (on.index() == 0) to.push_back(count_of(0, own, all, what));
+  auto of_server =
+      from.shards.from_shards<count>([what, &own = from.own](shard& on, std::vector<count>& to) {
+        if (on.index() == 0) to.push_back(count_of(0, own, what));
       });
   auto out = co_await std::move(of_server);
   const auto clients = co_await std::move(of_clients);
   out.insert(out.end(), clients.begin(), clients.end());
-  std::sort(out.begin(), out.end(), [](const count& a, const count& b) { return a.cid < b.cid; });
+  put_in_order(out);
   co_return out;
 }
 
@@ -125,7 +134,7 @@ boost::asio::awaitable<std::vector<listed>> views_of(const sources& from,
   auto out = co_await std::move(of_server);
   auto clients = co_await std::move(of_clients);
   std::move(clients.begin(), clients.end(), std::back_inserter(out));
-  std::sort(out.begin(), out.end(), [](const listed& a, const listed& b) { return a.cid < b.cid; });
+  put_in_order(out);
   co_return out;
 }
 
@@ -143,9 +152,10 @@ page subsz(const sources& from, subsz_options what) {
   auto statistics = statistics_of_index(from, what.account);
   const auto all = co_await std::move(statistics);
   put(out, all);
-  const wanted which{what.account, what.test};
+  const wanted which{from.of.all_accounts.id_of(what.account), what.test};
+  const bool is_for_nobody = !what.account.empty() && which.account_id == 0;
   std::vector<count> counts;
-  if (what.subscriptions) counts = co_await count_all(from, which);
+  if (what.subscriptions && !is_for_nobody) counts = co_await count_all(from, which);
   std::size_t total = 0;
   for (const auto& each : counts) total += each.matching;
   out["total"] = total;

@@ -24,16 +24,20 @@ class load_meter {
   void note(time now) noexcept {
     if (now - window_start_ >= window) close_window(now, thread_time());
   }
-  /// CPU time of the shard's thread, on which this is asked, without looking for work in vain.
-  [[nodiscard]] std::chrono::nanoseconds busy_time() const noexcept {
-    return thread_time() - idled_;
+  /// CPU time of the shard's thread, on which this is asked, without looking for work in vain. It
+  /// only grows.
+  [[nodiscard]] std::chrono::nanoseconds busy_time() noexcept {
+    busy_ = std::max(busy_, thread_time() - idled_);
+    return busy_;
   }
 
   /// A window ends. Apart from note(), so that tests can say what the clocks show.
   void close_window(time now, std::chrono::nanoseconds used) noexcept {
     used -= idled_;
     const auto elapsed = std::max<std::chrono::nanoseconds>(now - window_start_, window);
-    const auto share = static_cast<unsigned>(1000 * (used - used_before_) / elapsed);
+    // Looking for work in vain is wall time, and can be more than the thread had of the core.
+    const auto spent = std::max<std::chrono::nanoseconds>(used - used_before_, {});
+    const auto share = static_cast<unsigned>(1000 * spent / elapsed);
     last_.store(share, std::memory_order_relaxed);
     const auto hot = hot_windows_.load(std::memory_order_relaxed);
     hot_windows_.store(share >= saturated_per_mille ? hot + 1 : 0, std::memory_order_relaxed);
@@ -65,6 +69,7 @@ class load_meter {
   time window_start_;
   std::chrono::nanoseconds used_before_{0};
   std::chrono::nanoseconds idled_{0};
+  std::chrono::nanoseconds busy_{0};
   std::atomic<unsigned> last_{0};
   std::atomic<unsigned> hot_windows_{0};
   std::atomic<time::rep> closed_at_{0};

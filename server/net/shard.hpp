@@ -104,8 +104,10 @@ class shard {
   /// Any thread. Moves the connections that have read half of all bytes since the census; calls
   /// `chosen` with them, on this shard's thread.
   void request_split(shard& to, std::function<void(std::vector<std::uint64_t>)> chosen);
-  /// Any thread, but for busy_time().
+  /// Any thread.
   [[nodiscard]] const load_meter& load() const noexcept { return load_; }
+  /// On this shard's thread: see load_meter.
+  [[nodiscard]] std::chrono::nanoseconds busy_time() noexcept { return load_.busy_time(); }
   /// Any thread.
   [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
   /// Any thread. A handler that does this will run on this shard's thread.

@@ -48,7 +48,8 @@ outcome shard::publish(const account& who,
     // What isn't remembered is not worth the counting of owners.
     if (&entry != &scratch_) entry.allowed_by = *may;
   }
-  count_in(op);
+  // What the server says itself is nobody's message.
+  if (publisher != nullptr) count_in(op);
   if (entry.to.empty()) return outcome::nobody;
 
   const std::size_t skip = op.has_header() ? 0 : 1;  // HMSG or MSG
@@ -66,6 +67,7 @@ outcome shard::publish(const account& who,
             {op.subject, op.reply, t.sub->sid(), op.body.substr(0, op.header_size),
              op.body.substr(op.header_size), &who, sender, this},
             last);
+        --sent;  // to the server itself
         return;
       }
       if ((t.flags & receiver::grants_replies) != 0 && !op.reply.empty()) {

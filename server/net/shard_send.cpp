@@ -389,7 +389,8 @@ void shard::send_queued(connection& c, std::unique_lock<small_mutex>& held) {
 }
 
 void shard::note_queued(std::chrono::nanoseconds time) {
-  const auto ns = static_cast<std::uint64_t>(time.count());
+  // Another shard's clock may be ahead: each is of the beginning of a batch.
+  const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
   counters_.queued_times.add(ns);
   shard_counters::add(counters_.queued_ns, ns);
 }
