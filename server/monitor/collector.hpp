@@ -63,7 +63,7 @@ class collector {
   /// What `look(shard&, std::vector<Item>&)` adds for each shard, on its thread.
   template <class Item, class Look>
   boost::asio::awaitable<std::vector<Item>> from_shards(Look look) {
-    return gather<Item>([look = std::move(look)](shard& on, auto done) {
+    return gather<Item>([look = std::move(look)](shard& on, const auto& done) {
       std::vector<Item> found;
       look(on, found);
       done(std::move(found));

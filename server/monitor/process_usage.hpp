@@ -20,7 +20,7 @@ class process_usage {
   [[nodiscard]] double cpu_percent();
 
  private:
-  std::chrono::steady_clock::time_point since_{};
+  std::chrono::steady_clock::time_point since_;
   std::chrono::microseconds used_{0};
   double percent_ = 0;
 };

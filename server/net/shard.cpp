@@ -324,7 +324,7 @@ void shard::strike_off(connection& c) {
   size_.store(connections_.size(), std::memory_order_relaxed);
 }
 
-void shard::tell_of_end(const connection& c) {
+void shard::tell_of_end(const connection& c) const {
   auto last = c.view(true);
   last.stop = std::chrono::system_clock::now();
   last.reason = *c.reason_;  // NOLINT(bugprone-unchecked-optional-access): it has ended

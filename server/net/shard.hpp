@@ -312,7 +312,7 @@ class shard {
   void enroll(connection& c);
   void strike_off(connection& c);
   void finish(connection& c);
-  void tell_of_end(const connection& c);
+  void tell_of_end(const connection& c) const;
   void retire_when_idle(connection& c);
   void begin_stop();
   void end_loop_if_done();

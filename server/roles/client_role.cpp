@@ -383,7 +383,8 @@ flow client_role::on_connect(std::string_view json) {
   if (!asked.version.empty() || !asked.lang.empty() || !asked.name.empty()) {
     std::string title;
     for (const auto* each : {&asked.version, &asked.lang, &asked.name}) {
-      title.append(each->c_str()) += '\0';  // what follows a zero of their own is nobody's name
+      // What follows a zero of their own is nobody's name.
+      title.append(*each, 0, each->find('\0')) += '\0';
     }
     title_ = std::make_unique_for_overwrite<char[]>(title.size());
     title.copy(title_.get(), title.size());
