@@ -2,13 +2,10 @@
 #include "pages.hpp"
 #include "times.hpp"
 
-#include <nuncio/protocol/subject.hpp>
-
 #include <boost/json/array.hpp>
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <string_view>
 #include <unordered_map>
 
@@ -84,19 +81,11 @@ std::int64_t limit_of(const connz_options& what) {
 struct wanted {
   std::string user;
   std::string account;
-  std::string filter_subject;
 };
-
-bool hears(const connection_view& c, const std::string& subject) {
-  return std::any_of(
-      c.subscription_list.begin(), c.subscription_list.end(),
-      [&](const subscription_view& s) { return protocol::overlaps(s.subject, subject); });
-}
 
 bool is_wanted(const connection_view& c, const wanted& what) {
   return (what.user.empty() || c.user == what.user) &&
-         (what.account.empty() || c.account == what.account) &&
-         (what.filter_subject.empty() || hears(c, what.filter_subject));
+         (what.account.empty() || c.account == what.account);
 }
 
 void add_subscriptions(connection_view& to, const connection& of) {
@@ -108,10 +97,7 @@ void add_subscriptions(connection_view& to, const connection& of) {
 // Likewise of one that is open; what it costs to see is seen only if it matters.
 bool is_wanted(const connection& c, const wanted& what) {
   if (!what.account.empty() && c.its_account().name != what.account) return false;
-  if (what.user.empty() && what.filter_subject.empty()) return true;
-  auto view = c.view();
-  if (!what.filter_subject.empty()) add_subscriptions(view, c);
-  return is_wanted(view, what);
+  return what.user.empty() || is_wanted(c.view(), what);
 }
 
 // One of those that the page may show.
@@ -255,12 +241,6 @@ json::object envelope(std::size_t count,
           {"connections", std::move(connections)}};
 }
 
-bool has_account(node& of, const std::string& name) {
-  bool found = false;
-  of.all_accounts.for_each([&](const account& each) { found = found || each.name == name; });
-  return found;
-}
-
 }  // namespace
 
 json::object to_json(const subscription_view& of, bool with_account) {
@@ -280,10 +260,10 @@ json::object to_json(const subscription_view& of, bool with_account) {
 
 page connz(const sources& from, connz_options what) {
   const auto& by = sorting_of(what);
-  if (!what.account.empty() && !has_account(from.of, what.account)) {
+  if (!what.account.empty() && from.of.all_accounts.id_of(what.account) == 0) {
     co_return envelope(0, 0, what, nullptr);
   }
-  const wanted which{what.user, what.account, what.filter_subject};
+  const wanted which{what.user, what.account};
   std::vector<candidate> all;
   if (what.state != state_filter::closed) {
     auto search = open_ones(from, which, by.key);  // g++ 12: see subsz

@@ -11,6 +11,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 
 #include <exception>
+#include <string>
 #include <utility>
 
 namespace nuncio::server::monitor {
@@ -55,38 +56,34 @@ std::size_t how_many_closed(const monitor_options& opts) {
   return static_cast<std::size_t>(said > 0 ? said : monitor_options{}.max_closed_clients);
 }
 
-boost::asio::awaitable<void> respond(const sources& from,
-                                     const page_row& row,
-                                     http_request asked,
-                                     http_server::reply reply) {
+using answering = boost::asio::awaitable<http_response>;
+
+answering answer_page(const sources& from, const page_row& row, http_request asked) {
   query said(asked.query);
+  auto page = row.make(from, said);
+  if (!row.counted.empty()) ++from.requests[std::string(row.counted)];
+  auto made = co_await std::move(page);
+  co_return shown(std::move(made), row.indent, said.text("format") == "text");
+}
+
+answering answer_metrics(const sources& from, exposition::form as) {
+  auto made = metrics(from, as);
+  auto text = co_await std::move(made);
+  co_return http_response{200, std::string(exposition::content_type(as)), std::move(text), {}};
+}
+
+boost::asio::awaitable<void> respond(const sources& from,
+                                     answering made,
+                                     std::string path,
+                                     http_server::reply reply) {
   http_response out;
   try {
-    auto page = row.make(from, said);
-    if (!row.counted.empty()) ++from.requests[std::string(row.counted)];
-    auto made = co_await std::move(page);
-    out = shown(std::move(made), row.indent, said.text("format") == "text");
+    auto answer = co_await std::move(made);
+    out = std::move(answer);
   } catch (const page_error& why) {
     out = plain_answer(why.status(), why.what());
   } catch (const std::exception& why) {
-    from.of.log.write(log_level::error,
-                      std::string("Monitoring: ") + asked.path + ": " + why.what());
-    out = plain_answer(500);
-  }
-  reply(std::move(out));
-}
-
-boost::asio::awaitable<void> respond_with_metrics(const sources& from,
-                                                  http_request asked,
-                                                  http_server::reply reply) {
-  const auto as = exposition::form_for(asked.accept);
-  http_response out;
-  try {
-    auto made = metrics(from, as);
-    auto text = co_await std::move(made);
-    out = {200, std::string(exposition::content_type(as)), std::move(text), {}};
-  } catch (const std::exception& why) {
-    from.of.log.write(log_level::error, std::string("Monitoring: /metrics: ") + why.what());
+    from.of.log.write(log_level::error, "Monitoring: " + path + ": " + why.what());
     out = plain_answer(500);
   }
   reply(std::move(out));
@@ -160,15 +157,16 @@ void monitor::answer(const http_request& asked, http_server::reply reply) {
     ++requests_["/"];
     return reply({200, "text/html; charset=utf-8", index_page(), {}});
   }
-  if (asked.path == "/metrics") {
-    boost::asio::co_spawn(io_, respond_with_metrics(sources_, asked, std::move(reply)),
+  const auto answer_by = [&](answering made) {
+    boost::asio::co_spawn(io_, respond(sources_, std::move(made), asked.path, std::move(reply)),
                           boost::asio::detached);
-    return;
+  };
+  if (asked.path == "/metrics") {
+    return answer_by(answer_metrics(sources_, exposition::form_for(asked.accept)));
   }
   const auto* const row = find_page(asked.path);
   if (row == nullptr) return reply(not_found());
-  boost::asio::co_spawn(io_, respond(sources_, *row, asked, std::move(reply)),
-                        boost::asio::detached);
+  answer_by(answer_page(sources_, *row, asked));
 }
 
 }  // namespace nuncio::server::monitor

@@ -58,14 +58,14 @@ page accountz_for(const sources& from, query& asked) {
 page accstatz_for(const sources& from, query& asked) {
   const bool with_unused = asked.boolean("unused");
   check(asked);
-  return accstatz(from, {}, with_unused);
+  return accstatz(from, with_unused);
 }
 
 page healthz_for(const sources&, query& asked) {
   health_options what;
-  what.js_enabled_only = asked.boolean("js-enabled-only");
-  what.js_server_only = asked.boolean("js-server-only");
-  what.js_meta_only = asked.boolean("js-meta-only");
+  for (const auto* of_jetstream : {"js-enabled-only", "js-server-only", "js-meta-only"}) {
+    static_cast<void>(asked.boolean(of_jetstream));
+  }
   what.details = asked.boolean("details");
   what.account = asked.text("account");
   what.stream = asked.text("stream");

@@ -64,7 +64,6 @@ struct connz_options {
   state_filter state = state_filter::open;
   std::string user;
   std::string account;
-  std::string filter_subject;
   bool has_mqtt_client = false;  ///< of which there are none
 };
 
@@ -77,10 +76,6 @@ struct subsz_options {
 };
 
 struct health_options {
-  // Of JetStream, which there isn't.
-  bool js_enabled_only = false;
-  bool js_server_only = false;
-  bool js_meta_only = false;
   std::string account;
   std::string stream;
   std::string consumer;
@@ -94,8 +89,8 @@ struct health_options {
 [[nodiscard]] page subsz(const sources& from, subsz_options what);
 /// Of one account, or the names of all if there is none.
 [[nodiscard]] page accountz(const sources& from, std::string name);
-/// Of these accounts, or of all; those without connections only if `with_unused`.
-[[nodiscard]] page accstatz(const sources& from, std::vector<std::string> names, bool with_unused);
+/// Of all accounts; those without connections only if `with_unused`.
+[[nodiscard]] page accstatz(const sources& from, bool with_unused);
 
 /// One account as accstatz and events show it.
 [[nodiscard]] boost::json::object account_statistics(const account& of);
