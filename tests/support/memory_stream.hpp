@@ -106,6 +106,7 @@ class memory_peer {
     std::condition_variable changed;
     boost::asio::io_context* owner = nullptr;
     std::string to_server;
+    std::size_t begin = 0;  // of what the server hasn't read
     std::string from_server;
     std::size_t most_read = unlimited;
     std::size_t most_written = unlimited;
@@ -144,9 +145,14 @@ class memory_stream final : public server::stream {
     auto& bytes = state_->to_server;
     if (state_->broken) return {0, status::failed};
     if (bytes.empty()) return {0, state_->ended ? status::ended : status::would_block};
-    const auto size = std::min({bytes.size(), into.size(), state_->most_read});
-    std::copy_n(bytes.begin(), size, into.begin());
-    bytes.erase(0, size);
+    auto& begin = state_->begin;
+    const auto size = std::min({bytes.size() - begin, into.size(), state_->most_read});
+    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(begin), size, into.begin());
+    begin += size;
+    if (begin == bytes.size()) {
+      bytes.clear();
+      begin = 0;
+    }
     return {size, status::more};
   }
 
