@@ -1,5 +1,6 @@
 #include "core/mappings.hpp"
 #include "monitor/monitor.hpp"
+#include "monitor/system_requests.hpp"
 #include "net/balancing.hpp"
 #include "net/certificate_watch.hpp"
 #include "net/listener.hpp"
@@ -255,6 +256,11 @@ struct server::running {
     if (by_load && shared.shards.size() > 1) shared.wake_balancing = [this] { balance.wake(); };
   }
 
+  // For accounts that are new.
+  void subscribe_anew() {
+    system.subscribe([this](const account& in) { return monitor::request_subjects(shared, in); });
+  }
+
   node shared;
   listener accept;
   listener accept_websocket;
@@ -296,7 +302,7 @@ void server::start() {
   shared.set_rules(std::make_shared<in_force>(
       configured->opts, shared.identity, shared.all_accounts,
       tls_of_entrances{configured->standard.tls, configured->websocket.tls}));
-  system.subscribe();
+  running_->subscribe_anew();
   has_started = true;
   for (const auto& each : shared.shards) each->start();
   watch.wake();
@@ -312,6 +318,7 @@ void server::stop() {
   if (!std::exchange(started, false)) return;
   accept.close();
   accept_websocket.close();
+  pages.system().tell_shutdown();
   pages.stop();
   balance.stop();
   watch.stop();
@@ -335,6 +342,7 @@ void server::enter_lame_duck(std::function<void()> done) {
   node& shared = running_->shared;
   running_->accept.close();
   running_->accept_websocket.close();
+  running_->pages.system().tell_lame_duck();
   shared.when_left = std::move(done);
   shared.lame_duck.store(true, std::memory_order_seq_cst);
   if (shared.connections.load(std::memory_order_seq_cst) == 0) return shared.last_one_left();
@@ -362,7 +370,7 @@ void server::reload(options settings) {
   const auto done = [&] {
     if (left.fetch_sub(1, std::memory_order_acq_rel) == 1) all_done.set_value();
   };
-  shared.shards.front()->post([this] { running_->system.subscribe(); });
+  shared.shards.front()->post([this] { running_->subscribe_anew(); });
   for (const auto& each : shared.shards) each->reload(next, done);
   running_->watch.wake();
   auto finished = all_done.get_future();
@@ -372,6 +380,10 @@ void server::reload(options settings) {
     shared.loop->run_one();
   }
   finished.wait();
+}
+
+void server::set_reload_handler(std::function<void(std::function<void(std::string)>)> handler) {
+  running_->pages.system().set_reload(std::move(handler));
 }
 
 std::unique_ptr<in_process_end> server::connect() {

@@ -81,9 +81,13 @@ int check_reload(const flags& line) {
   return needing_restart(changes).empty() && !takes_all_away(from, to) ? 0 : 1;
 }
 
-void reload(const flags& line, config::loaded& current, server& node, ports_file& ports, log& to) {
+std::string reload(
+    const flags& line, config::loaded& current, server& node, ports_file& ports, log& to) {
+  std::string wrong;
   const auto fail = [&](const std::string& why) {
     to.write(log_level::error, std::string(not_reloaded) + why);
+    wrong.append(wrong.empty() ? "" : "; ").append(why);
+    return wrong;
   };
   if (line.config_file.empty()) return fail("there is no configuration file");
   auto next = load(line);
@@ -99,7 +103,7 @@ void reload(const flags& line, config::loaded& current, server& node, ports_file
       fail(text);
     }
   }
-  if (next.has_errors()) return;
+  if (next.has_errors()) return wrong;
   const auto changes = config::compare(current.options, next.options);
   if (const auto names = needing_restart(changes); !names.empty()) {
     return fail("needs a restart: " + names);
@@ -135,6 +139,7 @@ void reload(const flags& line, config::loaded& current, server& node, ports_file
   for (const auto& each : changes) to.write(log_level::info, "Reloaded: " + to_string(each));
   to.write(log_level::info, "Reloaded server configuration (" + next.digest + ")");
   current = std::move(next);
+  return {};
 }
 
 }  // namespace nuncio::server::daemon

@@ -30,8 +30,10 @@ void warn_of_large_payloads(const options& of, log& to);
 /// wrong.
 [[nodiscard]] int check_reload(const flags& line);
 
-/// Reads the file again and puts all of it into force, or nothing: the log says what and why.
+/// Reads the file again and puts all of it into force, or nothing: the log says what and why, and
+/// so does what is returned, which is empty if all is in force.
 /// `current` is what is in force, before and after.
-void reload(const flags& line, config::loaded& current, server& node, ports_file& ports, log& to);
+std::string reload(
+    const flags& line, config::loaded& current, server& node, ports_file& ports, log& to);
 
 }  // namespace nuncio::server::daemon

@@ -8,6 +8,7 @@
 #include <nuncio/server/server.hpp>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include <sys/resource.h>
@@ -81,6 +82,13 @@ struct signal_loop {
   bool lame_duck = false;
 };
 
+std::string reload_now(signal_loop& loop) {
+  daemon_room::tell_service_manager(reloading());
+  auto wrong = daemon_room::reload(loop.line, loop.current, loop.node, loop.ports, loop.log);
+  daemon_room::tell_service_manager("READY=1");
+  return wrong;
+}
+
 // Runs until INT, TERM, or the end of a lame duck.
 void serve_signals(signal_loop& loop) {
   loop.signals.async_wait([&loop](const boost::system::error_code& failure, int signal) {
@@ -92,9 +100,7 @@ void serve_signals(signal_loop& loop) {
         log.reopen();
         break;
       case SIGHUP:
-        daemon_room::tell_service_manager(reloading());
-        daemon_room::reload(loop.line, loop.current, loop.node, loop.ports, log);
-        daemon_room::tell_service_manager("READY=1");
+        reload_now(loop);
         break;
       case SIGUSR2:
         if (std::exchange(loop.lame_duck, true)) break;
@@ -153,9 +159,15 @@ int run(const daemon_room::flags& line, config::loaded from, const char* program
   std::signal(SIGPIPE, SIG_IGN);  // NOLINT(concurrency-mt-unsafe): before any thread
   raise_file_limit();
 
+  signal_loop* active = nullptr;  // once there is one; of the thread of `io`
   try {
     server node(options.node, log);
     greet(log, node, from);
+    node.set_reload_handler([&io, &active](auto done) {
+      asio::post(io, [&active, done = std::move(done)] {
+        done(active == nullptr ? "the server is starting" : reload_now(*active));
+      });
+    });
     try {
       node.start();
     } catch (const std::system_error& failure) {
@@ -195,6 +207,7 @@ int run(const daemon_room::flags& line, config::loaded from, const char* program
     if (options.node.tls) log.write(log_level::info, "TLS required for client connections");
     log.write(log_level::info, "Server is ready");
     signal_loop loop{io, signals, log, node, line, from, ports};
+    active = &loop;
     serve_signals(loop);
     daemon_room::tell_service_manager("READY=1");
     io.run();

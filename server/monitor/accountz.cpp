@@ -103,11 +103,14 @@ page accountz(const sources& from, std::string name) {
   co_return out;
 }
 
-page accstatz(const sources& from, bool with_unused) {
+page accstatz(const sources& from, accstatz_options what) {
   json::array all;
+  const auto& names = what.accounts;
   from.of.all_accounts.for_each([&](const account& each) {
+    const bool is_named =
+        names.empty() || std::find(names.begin(), names.end(), each.name) != names.end();
     const bool is_used = each.connections.load(std::memory_order_relaxed) > 0;
-    if (is_used || with_unused) all.push_back(account_statistics(each));
+    if (is_named && (is_used || what.with_unused)) all.push_back(account_statistics(each));
   });
   co_return json::object{{"server_id", from.of.identity.info.server_id},
                          {"now", to_rfc3339(std::chrono::system_clock::now())},

@@ -69,6 +69,19 @@ class collector {
     });
   }
 
+  /// What somebody else finds out: `ask(done)` has done(Item) called once, on any thread, and
+  /// however late.
+  template <class Item, class Ask>
+  boost::asio::awaitable<std::vector<Item>> from_elsewhere(Ask ask) {
+    return wait_for<Item>(1, [ask = std::move(ask)](const auto& done) {
+      ask([done](Item found) {
+        std::vector<Item> all;
+        all.push_back(std::move(found));
+        done(std::move(all));
+      });
+    });
+  }
+
  private:
   static constexpr std::size_t at_a_time = 64;
 
@@ -134,6 +147,19 @@ class collector {
   // Runs begin(shard&, done) on each shard, which calls done(std::vector<Item>) there.
   template <class Item, class Begin>
   boost::asio::awaitable<std::vector<Item>> gather(Begin begin) {
+    return wait_for<Item>(node_.shards.size(), [this, begin = std::move(begin)](const auto& done) {
+      for (const auto& each : node_.shards) {
+        each->post([&on = *each, begin, done, door = door_] {
+          if (!door->is_closed()) begin(on, done);
+        });
+      }
+    });
+  }
+
+  // Waits until what start(done) begins has called done(std::vector<Item>) so many times; any
+  // thread.
+  template <class Item, class Start>
+  boost::asio::awaitable<std::vector<Item>> wait_for(std::size_t parts, Start start) {
     struct waiting {
       explicit waiting(boost::asio::io_context& io)
           : timer(io, boost::asio::steady_timer::time_point::max()) {}
@@ -141,22 +167,17 @@ class collector {
       std::vector<Item> all;
       std::size_t left = 0;
     };
-    // The shards' jobs may outlive this loop, so they don't hold what belongs to it.
+    // What is begun may outlive this loop, so it doesn't hold what belongs to that.
     const auto state = std::make_shared<waiting>(io_);
-    state->left = node_.shards.size();
-    for (const auto& each : node_.shards) {
-      each->post([&on = *each, begin, door = door_, asked = std::weak_ptr(state)] {
-        if (door->is_closed()) return;
-        begin(on, [door, asked](std::vector<Item> found) {
-          door->post([asked, found = std::move(found)]() mutable {
-            const auto to = asked.lock();
-            if (to == nullptr) return;
-            std::move(found.begin(), found.end(), std::back_inserter(to->all));
-            if (--to->left == 0) to->timer.cancel();
-          });
-        });
+    state->left = parts;
+    start([door = door_, asked = std::weak_ptr(state)](std::vector<Item> found) {
+      door->post([asked, found = std::move(found)]() mutable {
+        const auto to = asked.lock();
+        if (to == nullptr) return;
+        std::move(found.begin(), found.end(), std::back_inserter(to->all));
+        if (--to->left == 0) to->timer.cancel();
       });
-    }
+    });
     while (state->left != 0) {
       const auto until_cancelled = boost::asio::as_tuple(boost::asio::use_awaitable);
       co_await state->timer.async_wait(until_cancelled);

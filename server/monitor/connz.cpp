@@ -108,10 +108,6 @@ struct candidate {
   const connection_view* closed = nullptr;  // null: it is open
 };
 
-std::string_view name_of(connection_type type) {
-  return type == connection_type::websocket ? "websocket" : "nats";
-}
-
 json::array peer_certificates(const tls_view& of) {
   json::array out;
   for (const auto& each : of.peer_certificates) {
@@ -149,7 +145,7 @@ json::object to_json(const connection_view& c, const connz_options& what, wall_t
   const auto end = c.stop.value_or(now);
   json::object out{{"cid", c.cid},
                    {"kind", "Client"},
-                   {"type", name_of(c.type)},
+                   {"type", type_name(c.type)},
                    {"ip", c.ip},
                    {"port", c.port},
                    {"start", to_rfc3339(c.start)},
@@ -242,6 +238,10 @@ json::object envelope(std::size_t count,
 }
 
 }  // namespace
+
+std::string_view type_name(connection_type type) noexcept {
+  return type == connection_type::websocket ? "websocket" : "nats";
+}
 
 json::object to_json(const subscription_view& of, bool with_account) {
   json::object out;

@@ -8,13 +8,12 @@ namespace {
 namespace json = boost::json;
 
 json::object unhealthy(unsigned status, const char* type, const char* text, bool with_details) {
-  json::object out{{"status", "error"}};
+  json::object out{{"status", "error"}, {"status_code", status}};
   if (with_details) {
     out["errors"] = json::array{json::object{{"type", type}, {"error", text}}};
   } else {
     out["error"] = text;
   }
-  out["status_code"] = status;
   return out;
 }
 

@@ -230,7 +230,7 @@ boost::asio::awaitable<std::string> metrics(const sources& from, exposition::for
   const auto server = co_await std::move(asked_varz);
   auto asked_subsz = subsz(from, {});
   const auto index = co_await std::move(asked_subsz);
-  auto asked_accounts = accstatz(from, true);
+  auto asked_accounts = accstatz(from, {{}, true});
   const auto accounts = co_await std::move(asked_accounts);
 
   exposition out(as);

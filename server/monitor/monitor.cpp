@@ -95,7 +95,8 @@ monitor::monitor(node& of, const internal_role& own)
     : node_(of),
       closed_(how_many_closed(of.opts.monitor)),
       shards_(of, io_),
-      sources_{of, shards_, own, closed_, process_, requests_} {}
+      sources_{of, shards_, own, closed_, process_, requests_},
+      system_(sources_, io_, [this] { wake(); }) {}
 
 monitor::~monitor() {
   stop();
@@ -103,8 +104,9 @@ monitor::~monitor() {
 }
 
 void monitor::open() {
-  if (!node_.opts.monitor.is_on()) return;
   node_.watcher = this;
+  system_.open();
+  if (!node_.opts.monitor.is_on()) return;
   http_ = std::make_unique<http_server>(
       io_, settings_for(node_),
       [this](const http_request& asked, http_server::reply reply) {
@@ -119,11 +121,20 @@ void monitor::open() {
 void monitor::start() {
   if (http_ == nullptr) return;
   http_->start();
+  wake();
+}
+
+void monitor::wake() {
+  if (is_awake_.load(std::memory_order_acquire)) return;
+  const std::scoped_lock held(lock_);
+  if (is_over_ || thread_.joinable()) return;
   thread_ = std::thread([this] {
     give_way(niceness);
     const auto work = boost::asio::make_work_guard(io_);
+    system_.begin();
     run();
   });
+  is_awake_.store(true, std::memory_order_release);
 }
 
 // A page that can't be made, for want of memory say, must not end the broker.
@@ -140,6 +151,10 @@ void monitor::run() {
 void monitor::stop() {
   shards_.close();
   io_.stop();
+  {
+    const std::scoped_lock held(lock_);
+    is_over_ = true;
+  }
   if (thread_.joinable()) thread_.join();
   if (http_ != nullptr) http_->stop();
 }
@@ -148,8 +163,17 @@ std::uint16_t monitor::port() const noexcept {
   return http_ == nullptr ? std::uint16_t{0} : http_->port();
 }
 
-void monitor::on_closed(connection_view last) {
+void monitor::on_opened(const connection& which, const account* before) {
+  system_.on_opened(which, before);
+}
+
+void monitor::on_closed(connection_view last, const account& its) {
+  system_.on_closed(last, its);
   closed_.add(std::move(last));
+}
+
+void monitor::on_request(system_request asked) {
+  system_.on_request(std::move(asked));
 }
 
 void monitor::answer(const http_request& asked, http_server::reply reply) {

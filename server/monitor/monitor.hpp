@@ -6,12 +6,15 @@
 #include "net/observer.hpp"
 #include "pages.hpp"
 #include "process_usage.hpp"
+#include "system_account.hpp"
 
 #include <boost/asio/io_context.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -23,9 +26,10 @@ struct node;
 
 namespace nuncio::server::monitor {
 
-/// What a server shows of itself, on a thread of its own: nobody who looks holds up a message.
+/// What a server shows of itself, by HTTP and by messages, on a thread of its own, which begins
+/// when somebody looks: nobody who does holds up a message.
 ///
-/// Thread: start() and stop() by who starts and stops the server; the rest any.
+/// Thread: open(), start() and stop() by who starts and stops the server; the rest any.
 class monitor final : public observer {
  public:
   /// `own`: whose subscriptions are the server's. Both outlive this.
@@ -42,9 +46,18 @@ class monitor final : public observer {
   /// The port in use for HTTP or HTTPS; 0: none.
   [[nodiscard]] std::uint16_t port() const noexcept;
 
-  void on_closed(connection_view last) override;
+  /// Since it is awake. What has ended before is forgotten.
+  [[nodiscard]] bool wants_closed() const noexcept override {
+    return is_awake_.load(std::memory_order_relaxed);
+  }
+  void on_opened(const connection& which, const account* before) override;
+  void on_closed(connection_view last, const account& its) override;
+  void on_request(system_request asked) override;
+
+  [[nodiscard]] system_account& system() noexcept { return system_; }
 
  private:
+  void wake();
   void run();
   void answer(const http_request& asked, http_server::reply reply);
 
@@ -55,7 +68,11 @@ class monitor final : public observer {
   std::map<std::string, std::uint64_t> requests_;
   collector shards_;
   sources sources_;
+  system_account system_;
   std::unique_ptr<http_server> http_;
+  std::atomic<bool> is_awake_{false};
+  std::mutex lock_;  // guards the next two
+  bool is_over_ = false;
   std::thread thread_;
 };
 

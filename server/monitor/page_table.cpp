@@ -56,9 +56,10 @@ page accountz_for(const sources& from, query& asked) {
 }
 
 page accstatz_for(const sources& from, query& asked) {
-  const bool with_unused = asked.boolean("unused");
+  accstatz_options what;
+  what.with_unused = asked.boolean("unused");
   check(asked);
-  return accstatz(from, with_unused);
+  return accstatz(from, std::move(what));
 }
 
 page healthz_for(const sources&, query& asked) {

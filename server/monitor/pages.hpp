@@ -75,6 +75,11 @@ struct subsz_options {
   std::int64_t limit = 0;
 };
 
+struct accstatz_options {
+  std::vector<std::string> accounts;  ///< empty: all
+  bool with_unused = false;           ///< also those without connections
+};
+
 struct health_options {
   std::string account;
   std::string stream;
@@ -89,8 +94,7 @@ struct health_options {
 [[nodiscard]] page subsz(const sources& from, subsz_options what);
 /// Of one account, or the names of all if there is none.
 [[nodiscard]] page accountz(const sources& from, std::string name);
-/// Of all accounts; those without connections only if `with_unused`.
-[[nodiscard]] page accstatz(const sources& from, bool with_unused);
+[[nodiscard]] page accstatz(const sources& from, accstatz_options what);
 
 /// One account as accstatz and events show it.
 [[nodiscard]] boost::json::object account_statistics(const account& of);
@@ -107,6 +111,13 @@ struct health_options {
 
 /// Of one subscription, as connz, subsz and traces show it.
 [[nodiscard]] boost::json::object to_json(const subscription_view& of, bool with_account);
+
+/// How clients of this kind are called.
+[[nodiscard]] std::string_view type_name(connection_type type) noexcept;
+/// A figure of all connections, which are clients'.
+[[nodiscard]] boost::json::object by_kind(std::uint64_t of_clients);
+/// Puts in what the configuration says of the server, if it does.
+void put_tags(boost::json::object& to, const options& said);
 
 /// Puts a member in if it isn't zero or empty, as Go's `omitempty`.
 template <class Value>

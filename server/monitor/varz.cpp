@@ -18,10 +18,6 @@ double seconds_of(std::chrono::milliseconds time) {
   return std::chrono::duration<double>(time).count();
 }
 
-json::object by_kind(std::uint64_t of_clients) {
-  return {{"clients", of_clients}, {"routes", 0}, {"gateways", 0}, {"leafs", 0}};
-}
-
 json::array listed(const std::vector<std::string>& texts) {
   json::array out;
   for (const auto& each : texts) out.emplace_back(each);
@@ -101,6 +97,17 @@ void put_counters(json::object& to, const stats& now) {
 
 }  // namespace
 
+json::object by_kind(std::uint64_t of_clients) {
+  return {{"clients", of_clients}, {"routes", 0}, {"gateways", 0}, {"leafs", 0}};
+}
+
+void put_tags(json::object& to, const options& said) {
+  if (!said.tags.empty()) to["tags"] = listed(said.tags);
+  json::object metadata;
+  for (const auto& [name, value] : said.metadata) metadata[name] = value;
+  if (!metadata.empty()) to["metadata"] = std::move(metadata);
+}
+
 page varz(const sources& from) {
   const auto rules = from.of.rules();
   const auto now = from.of.statistics();
@@ -121,10 +128,7 @@ page varz(const sources& from) {
   out["http_req_stats"] = std::move(requests);
   out["config_load_time"] = to_rfc3339(rules->loaded);
   out["config_digest"] = rules->opts.config_digest;
-  if (!rules->opts.tags.empty()) out["tags"] = listed(rules->opts.tags);
-  json::object metadata;
-  for (const auto& [name, value] : rules->opts.metadata) metadata[name] = value;
-  if (!metadata.empty()) out["metadata"] = std::move(metadata);
+  put_tags(out, rules->opts);
   out["system_account"] = rules->opts.access.system_account;
   out["slow_consumer_stats"] = by_kind(now.slow_consumers);
   out["stale_connection_stats"] = by_kind(now.stale_connections);

@@ -324,7 +324,15 @@ void shard::strike_off(connection& c) {
   size_.store(connections_.size(), std::memory_order_relaxed);
 }
 
-void shard::tell_of_end(const connection& c) const {
+bool shard::end_connection(std::uint64_t cid, close_reason reason) {
+  const auto found = connections_.find(cid);
+  if (found == connections_.end() || found->second->is_ending()) return false;
+  found->second->end(reason);
+  return true;
+}
+
+// As it was, for who wants to know.
+connection_view shard::last_view(const connection& c) const {
   auto last = c.view(true);
   last.stop = std::chrono::system_clock::now();
   last.reason = *c.reason_;  // NOLINT(bugprone-unchecked-optional-access): it has ended
@@ -333,15 +341,17 @@ void shard::tell_of_end(const connection& c) const {
       last.subscription_list.push_back(view_of(each, last.account));
     }
   });
-  node_.watcher->on_closed(std::move(last));
+  return last;
 }
 
 void shard::finish(connection& c) {
   c.over_ = true;
-  if (node_.watcher != nullptr) tell_of_end(c);
+  std::optional<connection_view> last;
+  if (node_.watcher != nullptr && node_.watcher->wants_closed()) last = last_view(c);
   c.closed.store(true, std::memory_order_relaxed);
   // Only what end() has given a reason is finished.
   c.role_->on_close(*c.reason_);  // NOLINT(bugprone-unchecked-optional-access)
+  if (last) node_.watcher->on_closed(std::move(*last), c.its_account());
   if (c.reason_ == close_reason::slow_pending || c.reason_ == close_reason::slow_write_deadline) {
     shard_counters::add(counters_.slow_consumers, 1);
     c.its_account().slow_consumers.fetch_add(1, std::memory_order_relaxed);

@@ -166,6 +166,8 @@ class shard {
     const auto found = connections_.find(cid);
     if (found != connections_.end() && !found->second->is_ending()) use(*found->second);
   }
+  /// Ends it. False: it isn't there.
+  bool end_connection(std::uint64_t cid, close_reason reason);
   [[nodiscard]] std::vector<std::uint64_t> cids() const;
   /// Calls visit(const match_entry&) for each match that is remembered and true.
   template <class Visit>
@@ -312,7 +314,7 @@ class shard {
   void enroll(connection& c);
   void strike_off(connection& c);
   void finish(connection& c);
-  void tell_of_end(const connection& c) const;
+  [[nodiscard]] connection_view last_view(const connection& c) const;
   void retire_when_idle(connection& c);
   void begin_stop();
   void end_loop_if_done();

@@ -94,8 +94,8 @@ flow client_role::log_in(protocol::connect_options& asked) {
     // CONNECT comes a second time, with the answer.
     const auto done = std::exchange(check_, nullptr);
     if (done->who == nullptr) return log_in(asked);  // the users have changed meanwhile
+    if (done->is != password_check::state::right) return turn_away(asked, shown);
     wipe(asked);
-    if (done->is != password_check::state::right) return refuse(name_of(shown));
     return admit(std::move(done->who)) ? flow::go_on : flow::closed;
   }
   const auto nonce = access().needs_nonce() ? home.of().nonce_of(connection_.id) : std::string();
@@ -113,8 +113,8 @@ flow client_role::log_in(protocol::connect_options& asked) {
     // Not their fault: a text after which clients come back.
     return connection_.fail(errc::max_connections);
   }
+  if (found.what != decision::kind::accepted) return turn_away(asked, shown);
   wipe(asked);
-  if (found.what != decision::kind::accepted) return refuse(name_of(shown));
   return admit(found.who) ? flow::go_on : flow::closed;
 }
 
@@ -142,6 +142,15 @@ bool client_role::ask_for_check(const decision& what) {
   return false;
 }
 
+// It is remembered as who it said it was.
+flow client_role::turn_away(protocol::connect_options& asked, const credentials& shown) {
+  wipe(asked);
+  const std::string_view token = shown.token.empty() ? std::string_view{} : "[REDACTED]";
+  const std::string_view user = shown.user.empty() ? token : std::string_view(shown.user);
+  keep_title(asked, shown.nkey.empty() ? user : std::string_view(shown.nkey));
+  return refuse(name_of(shown));
+}
+
 // The same answer whatever is wrong: who guesses learns nothing.
 flow client_role::refuse(std::string_view who) {
   note_rarely(connection_.home().of().login_notice, log_level::error,
@@ -152,6 +161,7 @@ flow client_role::refuse(std::string_view who) {
 // False if its account or its user has too many, and the connection is over.
 bool client_role::admit(std::shared_ptr<const principal> who) {
   account& to = connection_.home().rules().account_of(*who);
+  const account* const before = who_ == nullptr ? nullptr : &its_account();
   if (who_ == nullptr || &to != &its_account()) {
     if (!to.join()) {
       connection_.fail(errc::max_account_connections);
@@ -165,7 +175,11 @@ bool client_role::admit(std::shared_ptr<const principal> who) {
   }
   apply_grants(std::move(who));
   apply_limits();
-  if (count_by_user()) return true;
+  if (count_by_user()) {
+    auto* const watcher = connection_.home().of().watcher;
+    if (watcher != nullptr && before != &to) watcher->on_opened(connection_, before);
+    return true;
+  }
   note_rarely(connection_.home().of().limit_notice, log_level::error,
               "Too many connections of this user", {});
   connection_.fail(errc::max_account_connections);

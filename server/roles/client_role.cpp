@@ -377,18 +377,11 @@ flow client_role::on_connect(std::string_view json) {
   last_input_ = connection_.home().now();
   verbose_ = asked.verbose;
   pedantic_ = asked.pedantic;
+  keep_title(asked, {});
+  // Until a PONG says better: from the INFO to this.
+  if (rtt_us_ == 0) note_rtt(std::chrono::system_clock::now() - connection_.start());
   if (asked.has_account) return refuse({});
   if (const auto next = log_in(asked); next != flow::go_on) return next;
-  title_.reset();
-  if (!asked.version.empty() || !asked.lang.empty() || !asked.name.empty()) {
-    std::string title;
-    for (const auto* each : {&asked.version, &asked.lang, &asked.name}) {
-      // What follows a zero of their own is nobody's name.
-      title.append(*each, 0, each->find('\0')) += '\0';
-    }
-    title_ = std::make_unique_for_overwrite<char[]>(title.size());
-    title.copy(title_.get(), title.size());
-  }
   if (asked.protocol < 0 || asked.protocol > 1) {
     note_rarely(connection_.home().of().protocol_error_notice, log_level::error,
                 protocol::error_text(errc::invalid_client_protocol), {});
@@ -401,8 +394,6 @@ flow client_role::on_connect(std::string_view json) {
   limits_.headers = asked.headers;
   echo_ = asked.echo;
   apply_flags();
-  // Until a PONG says better: from the INFO to this.
-  if (!connected_) note_rtt(std::chrono::system_clock::now() - connection_.start());
   connected_ = true;
   first_ping_ = true;
   schedule_ping();
@@ -515,9 +506,11 @@ void client_role::on_timer() {
   schedule_ping();
 }
 
-void client_role::on_lame_duck() {
+bool client_role::on_lame_duck() {
   // Only who has had its first PONG and knows of INFOs that come unasked.
-  if (greeted_ && protocol_ >= 1) send_info(info_kind::lame_duck);
+  if (!greeted_ || protocol_ < 1) return false;
+  send_info(info_kind::lame_duck);
+  return true;
 }
 
 void client_role::on_close(close_reason reason) {
@@ -562,8 +555,8 @@ std::string client_role::describe() const {
   text += ip_text(connection_.peer().address());
   text.append(":").append(std::to_string(connection_.peer().port()));
   text.append(" - ").append(way_in().id_name).append(":").append(std::to_string(connection_.id));
-  if (title_ != nullptr) {
-    const auto [version, language, name] = title();
+  if (who_ != nullptr && title_ != nullptr) {
+    const auto [version, language, name, refused] = title();
     std::string said;
     if (!version.empty()) said.append("v").append(version);
     for (const auto part : {language, name}) {
@@ -582,11 +575,29 @@ std::string client_role::describe() const {
   return text;
 }
 
+void client_role::keep_title(const protocol::connect_options& asked, std::string_view refused) {
+  title_.reset();
+  std::string title;
+  for (const std::string_view each : {std::string_view(asked.version), std::string_view(asked.lang),
+                                      std::string_view(asked.name), refused}) {
+    // What follows a zero of their own is nobody's name.
+    title.append(each, 0, each.find('\0')) += '\0';
+  }
+  if (title.size() == 4) return;  // nothing but zeros
+  title_ = std::make_unique_for_overwrite<char[]>(title.size());
+  title.copy(title_.get(), title.size());
+}
+
 client_role::title_parts client_role::title() const {
   if (title_ == nullptr) return {};
+  const auto behind = [](std::string_view part) -> std::string_view {
+    const char* const end = part.data() + part.size();
+    return end + 1;
+  };
   const std::string_view version = title_.get();
-  const std::string_view language = version.data() + version.size() + 1;
-  return {version, language, language.data() + language.size() + 1};
+  const auto language = behind(version);
+  const auto name = behind(language);
+  return {version, language, name, behind(name)};
 }
 
 void client_role::show(connection_figures& of) const {
@@ -600,7 +611,11 @@ void client_role::identify(connection_view& of) const {
   of.version = said.version;
   of.language = said.language;
   of.name = said.name;
-  if (who_ != nullptr) of.user = who_->by == principal::proof::token ? "[REDACTED]" : who_->name;
+  if (who_ == nullptr) {
+    of.user = said.refused;
+  } else {
+    of.user = who_->by == principal::proof::token ? "[REDACTED]" : who_->name;
+  }
 }
 
 void client_role::each_subscription(const std::function<void(const subscription&)>& visit) const {

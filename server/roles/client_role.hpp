@@ -42,7 +42,7 @@ class client_role final : public role {
     return removed_ == nullptr && !waiting_ && check_ == nullptr;
   }
   void on_reload(const in_force& before) override;
-  void on_lame_duck() override;
+  bool on_lame_duck() override;
   void on_close(close_reason reason) override;
   void deliver(const delivery& message, bool last) override;
   void on_exhausted(subscription* sub, std::uint32_t sid_hash) override;
@@ -88,6 +88,8 @@ class client_role final : public role {
   void add_cookies(protocol::connect_options& asked) const;
   [[nodiscard]] protocol::flow log_in(protocol::connect_options& asked);
   [[nodiscard]] bool ask_for_check(const decision& what);
+  [[nodiscard]] protocol::flow turn_away(protocol::connect_options& asked,
+                                         const credentials& shown);
   [[nodiscard]] protocol::flow refuse(std::string_view who);
   [[nodiscard]] bool admit(std::shared_ptr<const principal> who);
   [[nodiscard]] std::string name_in_tally() const;
@@ -125,7 +127,9 @@ class client_role final : public role {
     std::string_view version;
     std::string_view language;
     std::string_view name;
+    std::string_view refused;  // the user that it isn't
   };
+  void keep_title(const protocol::connect_options& asked, std::string_view refused);
   [[nodiscard]] title_parts title() const;
   void note_rtt(std::chrono::nanoseconds took);
   void schedule_ping();
@@ -149,8 +153,8 @@ class client_role final : public role {
   std::unique_ptr<std::vector<removed>> removed_;  // null: none; there are many connections
   std::shared_ptr<const principal> who_;           // null: nobody yet
   std::unique_ptr<password_check> check_;
-  // CONNECT's version, language and name, a zero behind each; not strings, which take 32 bytes
-  // each.
+  // The title_parts, a zero behind each; not strings, which take 32 bytes each. Null: all are
+  // empty.
   std::unique_ptr<char[]> title_;
 
   std::chrono::steady_clock::time_point last_input_;

@@ -1,33 +1,11 @@
 #include "internal_role.hpp"
 
+#include "net/observer.hpp"
 #include "net/shard.hpp"
 
-#include <boost/asio/post.hpp>
-#include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-
-#include <chrono>
 #include <utility>
 
 namespace nuncio::server {
-namespace {
-
-namespace json = boost::json;
-
-constexpr std::string_view user_info_subject = "$SYS.REQ.USER.INFO";
-
-std::string utc_now() {
-  const auto now = std::chrono::system_clock::now();
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
-  const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(now - seconds);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
-                     nanoseconds.count());
-}
-
-}  // namespace
 
 internal_role::internal_role(node& owner) : receiver(0), node_(owner) {
   self = this;
@@ -38,19 +16,21 @@ internal_role::~internal_role() {
   for (auto* const sub : subscriptions_) subscription::destroy(sub);
 }
 
-void internal_role::subscribe() {
-  std::size_t known = subscriptions_.size();
+void internal_role::subscribe(
+    const std::function<std::vector<std::string>(const account&)>& subjects) {
+  std::size_t at = 0;
   node_.all_accounts.for_each([&](account& each) {
-    if (known != 0) {
-      --known;
-      return;
+    if (at++ < known_) return;
+    for (const auto& subject : subjects(each)) {
+      const auto sid = std::to_string(subscriptions_.size() + 1);
+      auto* const sub = subscription::create(*this, each.id, subject, {}, sid);
+      subscriptions_.push_back(sub);
+      node_.shards.front()->subscribe(each, sub);
+      each.subscriptions.fetch_sub(1, std::memory_order_relaxed);
+      each.own_subscriptions.fetch_add(1, std::memory_order_relaxed);
     }
-    auto* const sub = subscription::create(*this, each.id, user_info_subject, {}, "1");
-    subscriptions_.push_back(sub);
-    node_.shards.front()->subscribe(each, sub);
-    each.subscriptions.fetch_sub(1, std::memory_order_relaxed);
-    each.own_subscriptions.fetch_add(1, std::memory_order_relaxed);
   });
+  known_ = at;
 }
 
 void internal_role::each_subscription(const std::function<void(const subscription&)>& visit) const {
@@ -58,37 +38,10 @@ void internal_role::each_subscription(const std::function<void(const subscriptio
 }
 
 void internal_role::deliver(const delivery& message, bool) {
-  if (message.reply.empty() || message.sender == nullptr) return;
-  shard& here = *message.from;
-  // Later: the shard is in the middle of a delivery now.
-  boost::asio::post(here.io(),
-                    [this, &here, to = message.account, reply = std::string(message.reply),
-                     user = message.sender->user_info()] {
-                      const std::string text = answer(user);
-                      const std::string size = std::to_string(text.size());
-                      protocol::ops::pub op;
-                      op.subject = reply;
-                      op.size_text = size;
-                      op.body = text;
-                      std::uint16_t slot = 0;
-                      here.enter();
-                      here.publish(*to, nullptr, nullptr, op, slot);
-                      here.end_batch();
-                    });
-}
-
-std::string internal_role::answer(std::string_view data) {
-  const json::object server{
-      {"name", node_.identity.info.server_name},
-      {"host", node_.opts.host},
-      {"id", node_.identity.info.server_id},
-      {"ver", node_.identity.info.version},
-      {"jetstream", false},
-      {"flags", 0},
-      {"seq", sequence_.fetch_add(1, std::memory_order_relaxed) + 1},
-      {"time", utc_now()},
-  };
-  return "{\"server\":" + json::serialize(server) + ",\"data\":" + std::string(data) + '}';
+  if (message.sender == nullptr || node_.watcher == nullptr) return;
+  node_.watcher->on_request({std::string(message.subject), std::string(message.reply),
+                             std::string(message.payload), message.account,
+                             message.sender->user_info()});
 }
 
 }  // namespace nuncio::server

@@ -6,16 +6,15 @@
 
 #include <nuncio/server/role.hpp>
 
-#include <cstdint>
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace nuncio::server {
 
-/// The server's own subscriber: the few system services that every account can ask.
-/// Now `$SYS.REQ.USER.INFO`, which tells a client who it is.
-/// Source: nats-server 2.15.2, server/events.go, checked against a live one.
+/// The server's own subscriber: hears what clients ask of it, and hands that to the node's watcher.
 ///
 /// Thread: deliver() from any shard.
 class internal_role final : public role, private receiver {
@@ -25,9 +24,9 @@ class internal_role final : public role, private receiver {
   internal_role& operator=(const internal_role&) = delete;
   ~internal_role() override;
 
-  /// For every account that it hasn't subscribed for yet. On the first shard's thread, once that
-  /// runs.
-  void subscribe();
+  /// Subscribes in every account that it hasn't asked for yet to what `subjects(account)` says. On
+  /// the first shard's thread, once that runs.
+  void subscribe(const std::function<std::vector<std::string>(const account&)>& subjects);
 
   void deliver(const delivery& message, bool last) override;
   [[nodiscard]] std::string describe() const override { return "SYSTEM"; }
@@ -41,14 +40,12 @@ class internal_role final : public role, private receiver {
   void on_timer() override {}
   [[nodiscard]] bool can_move() const override { return false; }
   void on_reload(const in_force&) override {}
-  void on_lame_duck() override {}
+  bool on_lame_duck() override { return false; }
   void on_close(close_reason) override {}
   void on_exhausted(subscription*, std::uint32_t) override {}
 
-  [[nodiscard]] std::string answer(std::string_view data);
-
   node& node_;
-  std::atomic<std::uint64_t> sequence_{0};
+  std::size_t known_ = 0;  // accounts, the first of all
   std::vector<subscription*> subscriptions_;
 };
 

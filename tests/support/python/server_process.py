@@ -147,6 +147,11 @@ class ServerProcess:
             command += ["-c", name]
         return command
 
+    def append(self, text):
+        """Adds a line to the configuration file, for a reload."""
+        with open(os.path.join(self._directory.name, "server.conf"), "a", encoding="utf-8") as file:
+            file.write(f"\n{text}\n")
+
     def start(self):
         environment = None if self.environment is None else {**os.environ, **self.environment}
         try:

@@ -285,7 +285,7 @@ class line_role final : public role {
   void on_timer() override {}
   [[nodiscard]] bool can_move() const override { return true; }
   void on_reload(const in_force&) override {}
-  void on_lame_duck() override {}
+  bool on_lame_duck() override { return false; }
   void on_close(close_reason) override {}
   void deliver(const delivery&, bool) override {}
   void on_exhausted(subscription*, std::uint32_t) override {}
@@ -311,7 +311,7 @@ class tap final : public role, public receiver {
   void on_timer() override {}
   [[nodiscard]] bool can_move() const override { return true; }
   void on_reload(const in_force&) override {}
-  void on_lame_duck() override {}
+  bool on_lame_duck() override { return false; }
   void on_close(close_reason) override {}
   void on_exhausted(subscription*, std::uint32_t) override {}
   [[nodiscard]] std::string describe() const override { return "tap"; }

@@ -67,8 +67,8 @@ class role {
   [[nodiscard]] virtual bool can_move() const = 0;
   /// Other options are in force; `before` are those until now.
   virtual void on_reload(const in_force& before) = 0;
-  /// The server is about to go: tell the peer, if it understands.
-  virtual void on_lame_duck() = 0;
+  /// The server is about to go: tell the peer, if it understands. False: it doesn't.
+  virtual bool on_lame_duck() = 0;
   /// The connection is over; give back subscriptions. Nothing more can be sent.
   virtual void on_close(close_reason reason) = 0;
   /// A message for a subscription whose receiver takes_itself. `last`: its limit is reached.

@@ -1,0 +1,265 @@
+#include "system_account.hpp"
+
+#include "events.hpp"
+#include "json_text.hpp"
+#include "net/shard.hpp"
+#include "server_info.hpp"
+
+#include <nuncio/protocol/ops.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/json/object.hpp>
+#include <sodium.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace nuncio::server::monitor {
+namespace {
+
+namespace json = boost::json;
+
+// Who asks faster than answers are made, or connects faster than that is told, must not fill the
+// memory.
+constexpr std::uint32_t most_under_way = 8192;
+constexpr std::size_t most_waiting = 1024;
+// Each may hold a page of thousands of connections.
+constexpr unsigned most_at_work = 4;
+
+constexpr std::chrono::milliseconds first_statsz{250};
+constexpr std::chrono::milliseconds statsz_at_most{10'000};
+constexpr std::chrono::seconds between_connections{30};
+
+protocol::nuid::random_source randomness() {
+  return [](std::span<std::byte> to) { randombytes_buf(to.data(), to.size()); };
+}
+
+}  // namespace
+
+system_account::system_account(const sources& from,
+                               boost::asio::io_context& io,
+                               std::function<void()> wake)
+    : from_(from),
+      io_(io),
+      wake_(std::move(wake)),
+      ids_(randomness()),
+      answers_{from, [this] { return next_server(); }, [this] { return ids_.next(); }, reload_},
+      statsz_pause_(first_statsz),
+      statsz_timer_(io),
+      connections_timer_(io) {}
+
+void system_account::open() {
+  auto& all = from_.of.all_accounts;
+  global_ = &all.global();
+  const auto& name = from_.of.opts.access.system_account;
+  if (!name.empty()) system_ = &all.make(name);
+}
+
+void system_account::begin() {
+  if (system_ == nullptr) return;
+  arm_statsz();
+  arm_connections();
+}
+
+json::object system_account::next_server() {
+  return server_info(from_.of, sequence_.fetch_add(1, std::memory_order_relaxed) + 1);
+}
+
+// On a shard, which is in the epochs.
+bool system_account::is_heard(const account& in, std::string_view subject) const {
+  if (in.subscriptions.load(std::memory_order_relaxed) == 0) return false;
+  const auto& index = from_.of.index;
+  bool found = false;
+  index.match(in, subject, index.key_of(in, subject).hash,
+              [&found](const subscription*) { found = true; });
+  return found;
+}
+
+bool system_account::is_heard_of(const account& which) const {
+  return &which != global_ && (is_heard(*system_, events::connections_of(which.name)) ||
+                               is_heard(*system_, events::connections_of_before(which.name)));
+}
+
+bool system_account::has_room() {
+  if (under_way_.fetch_add(1, std::memory_order_relaxed) < most_under_way) return true;
+  under_way_.fetch_sub(1, std::memory_order_relaxed);
+  lost_.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
+// On a shard: work() is done on the monitor's thread, soon.
+template <class Work>
+void system_account::post(Work work) {
+  if (!has_room()) return;
+  wake_();
+  boost::asio::post(io_, [this, work = std::move(work)]() mutable {
+    under_way_.fetch_sub(1, std::memory_order_relaxed);
+    if (const auto lost = lost_.exchange(0, std::memory_order_relaxed); lost != 0) {
+      from_.of.log.write(log_level::warn, "System account: " + std::to_string(lost) +
+                                              " requests and events left out, too many at a time");
+    }
+    work();
+  });
+}
+
+void system_account::on_request(system_request asked) {
+  post([this, asked = std::move(asked)]() mutable {
+    if (waiting_.size() >= most_waiting) {
+      lost_.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+    waiting_.push_back(std::move(asked));
+    answer_next();
+  });
+}
+
+void system_account::answer_next() {
+  while (at_work_ < most_at_work && !waiting_.empty()) {
+    const auto asked = std::make_shared<system_request>(std::move(waiting_.front()));
+    waiting_.pop_front();
+    auto making = answer_to(answers_, *asked);
+    ++at_work_;
+    boost::asio::co_spawn(
+        io_, std::move(making),
+        [this, asked](const std::exception_ptr& failure, const std::optional<std::string>& text) {
+          --at_work_;
+          try {
+            if (failure) std::rethrow_exception(failure);
+            if (text) answer(*asked, *text);
+          } catch (const std::exception& why) {
+            from_.of.log.write(log_level::error,
+                               "System account: " + asked->subject + ": " + why.what());
+          }
+          answer_next();
+        });
+  }
+}
+
+void system_account::answer(const system_request& asked, const std::string& text) const {
+  if (!asked.reply.empty()) return publish(*asked.from, asked.reply, text);
+  if (is_for_statsz(asked.subject)) publish(*system_, statsz_subject(), text);
+}
+
+std::string system_account::statsz_subject() const {
+  return events::of_server(from_.of.identity.info.server_id, "STATSZ");
+}
+
+// Any thread.
+void system_account::publish(const account& in, std::string subject, std::string text) const {
+  shard& first = *from_.of.shards.front();
+  first.post([&first, &in, subject = std::move(subject), text = std::move(text)] {
+    const auto size = std::to_string(text.size());
+    protocol::ops::pub op;
+    op.subject = subject;
+    op.size_text = size;
+    op.body = text;
+    std::uint16_t slot = 0;
+    first.publish(in, nullptr, nullptr, op, slot);
+  });
+}
+
+void system_account::tell(std::string subject, const json::object& what) const {
+  publish(*system_, std::move(subject), to_json_text(what, ""));
+}
+
+// On a shard: as they are now.
+void system_account::note_connections(const account& which) {
+  if (!is_heard_of(which)) return;
+  post([this, name = which.name, now = account_statistics(which)] { tell_connections(name, now); });
+}
+
+void system_account::tell_connections(const std::string& name, const json::object& statistics) {
+  // Each has its own number, but they are one event.
+  const auto id = ids_.next();
+  for (const auto& subject : {events::connections_of_before(name), events::connections_of(name)}) {
+    tell(subject, events::connections({id, next_server()}, statistics));
+  }
+}
+
+void system_account::on_opened(const connection& which, const account* before) {
+  if (system_ == nullptr) return;
+  const account& now = which.its_account();
+  // Its thread has something to say from time to time while somebody may listen.
+  if (&now == system_) wake_();
+  if (system_->subscriptions.load(std::memory_order_relaxed) == 0) return;
+  for (const auto* const changed : {before, &now}) {
+    if (changed != nullptr) note_connections(*changed);
+  }
+  if (!is_heard(*system_, events::connected_in(now.name))) return;
+  post([this, client = which.view()] {
+    tell(events::connected_in(client.account),
+         events::connected({ids_.next(), next_server()}, client));
+  });
+}
+
+void system_account::on_closed(const connection_view& last, const account& its) {
+  if (system_ == nullptr) return;
+  const bool is_refused = last.reason == close_reason::authorization;
+  const auto refused = events::of_server(from_.of.identity.info.server_id, "CLIENT.AUTH.ERR");
+  const bool is_heard_in_account = is_refused && is_heard(its, events::refused_in_account);
+  const bool is_heard_as_refused = is_refused && is_heard(*system_, refused);
+  const bool is_heard_as_gone = is_heard(*system_, events::disconnected_in(last.account));
+  note_connections(its);
+  if (!is_heard_in_account && !is_heard_as_refused && !is_heard_as_gone) return;
+  post([this, &its, last, refused, is_heard_in_account, is_heard_as_refused, is_heard_as_gone] {
+    const auto made = [&] { return events::disconnected({ids_.next(), next_server()}, last); };
+    if (is_heard_as_refused) tell(refused, made());
+    if (is_heard_in_account) {
+      publish(its, std::string(events::refused_in_account), to_json_text(made(), ""));
+    }
+    if (is_heard_as_gone) tell(events::disconnected_in(last.account), made());
+  });
+}
+
+void system_account::tell_lame_duck() {
+  if (system_ == nullptr || was_lame_duck_.exchange(true)) return;
+  tell(events::of_server(from_.of.identity.info.server_id, "LAMEDUCK"), next_server());
+}
+
+void system_account::tell_shutdown() {
+  if (system_ == nullptr || was_lame_duck_.load()) return;
+  tell(events::of_server(from_.of.identity.info.server_id, "SHUTDOWN"), next_server());
+}
+
+// Oftener at first, so that who has just come needn't wait.
+void system_account::arm_statsz() {
+  statsz_timer_.expires_after(statsz_pause_);
+  statsz_pause_ = std::min(statsz_pause_ * 2, statsz_at_most);
+  statsz_timer_.async_wait([this](const boost::system::error_code& failure) {
+    if (failure) return;
+    arm_statsz();
+    shard& first = *from_.of.shards.front();
+    first.post([this] {
+      const auto subject = statsz_subject();
+      if (!is_heard(*system_, subject)) return;
+      post([this, subject] {
+        tell(subject, {{"server", next_server()}, {"statsz", statsz(from_)}});
+      });
+    });
+  });
+}
+
+// Of who has connections, whether that has changed or not.
+void system_account::arm_connections() {
+  connections_timer_.expires_after(between_connections);
+  connections_timer_.async_wait([this](const boost::system::error_code& failure) {
+    if (failure) return;
+    arm_connections();
+    std::vector<const account*> used;
+    from_.of.all_accounts.for_each([&](const account& each) {
+      const bool is_used = each.connections.load(std::memory_order_relaxed) > 0;
+      if (is_used && &each != global_) used.push_back(&each);
+    });
+    shard& first = *from_.of.shards.front();
+    first.post([this, used = std::move(used)] {
+      for (const auto* const each : used) note_connections(*each);
+    });
+  });
+}
+
+}  // namespace nuncio::server::monitor
