@@ -609,6 +609,14 @@ void client_role::each_subscription(const std::function<void(const subscription&
   });
 }
 
+bool client_role::some_subscriptions(subscription_walk& from,
+                                     std::size_t most,
+                                     const std::function<void(const subscription&)>& visit) const {
+  return sids_.for_some(from.parts, from.next, most, [&visit](const subscription* sub) {
+    if (sub->is_linked()) visit(*sub);
+  });
+}
+
 void client_role::note_rarely(rate_limited& notice,
                               log_level level,
                               std::string_view what,

@@ -52,6 +52,9 @@ class client_role final : public role {
   void show(connection_figures& of) const override;
   void identify(connection_view& of) const override;
   void each_subscription(const std::function<void(const subscription&)>& visit) const override;
+  bool some_subscriptions(subscription_walk& from,
+                          std::size_t most,
+                          const std::function<void(const subscription&)>& visit) const override;
   [[nodiscard]] std::string describe() const override;
 
   // The parser's handler.
