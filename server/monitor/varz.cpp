@@ -35,7 +35,9 @@ json::object websocket_of(const in_force& rules) {
   put_if(out, "host", opts.host);
   out["port"] = rules.websocket.info.port;
   put_if(out, "no_auth_user", opts.no_auth_user);
-  out["handshake_timeout"] = nanoseconds(opts.handshake_timeout).count();
+  if (opts.handshake_timeout != websocket_options{}.handshake_timeout) {
+    out["handshake_timeout"] = nanoseconds(opts.handshake_timeout).count();
+  }
   if (opts.auth_timeout.count() != 0) out["auth_timeout"] = seconds_of(opts.auth_timeout);
   put_if(out, "no_tls", opts.no_tls);
   if (opts.tls && opts.tls->verify_and_map) out["tls_map"] = true;

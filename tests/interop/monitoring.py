@@ -14,10 +14,12 @@ import re
 import socket
 import sys
 import tempfile
+import types
 
 from certificates import WORLD, run_tests_with_certificates
 from real_clients import parse, peer, wait_until
 from watched import Client, Watched
+from web import Web
 
 CONFIG = """
 server_name: one
@@ -175,6 +177,49 @@ def orders(options):
                 assert len(server.page(f"/connz?sort={sort}")["connections"]) == 4
 
 
+def stripped_headers(options):
+    """Who has no headers is counted what it gets; accounts and the server count what was published."""
+    with both(options) as (servers, stack):
+        answers = []
+        for server in servers:
+            clients = {}
+            for name, more in (("with", ',"headers":true'), ("without", ""), ("member", ""), ("speaker", ',"headers":true')):
+                clients[name] = Client(server, name, "a", more)
+                stack.callback(clients[name].close)
+            clients["with"].say("SUB x 1\r\n")
+            clients["without"].say("SUB x 1\r\n")
+            clients["member"].say("SUB x workers 1\r\n")
+            clients["speaker"].say("HPUB x 12 14\r\nNATS/1.0\r\n\r\nhi\r\nPUB x 5\r\nhello\r\n")
+            for one in clients.values():
+                one.say("")
+            shown = {one["name"]: (one["out_msgs"], one["out_bytes"]) for one in server.page("/connz")["connections"]}
+            varz = server.page("/varz")
+            account = next(one for one in server.page("/accstatz")["account_statz"] if one["acc"] == "A")
+            answers.append((shown, varz["out_msgs"], varz["out_bytes"], account["sent"]["msgs"], account["sent"]["bytes"]))
+        assert answers[0] == answers[1], answers
+        assert answers[0][0] == {"with": (2, 19), "without": (2, 7), "member": (2, 7), "speaker": (0, 0)}, answers
+
+
+def websocket_clients(options):
+    with both(options, "websocket { host: 127.0.0.1, port: -1, no_tls: true }") as (servers, stack):
+        for server in servers:
+            one = Web(types.SimpleNamespace(port=server.websocket_port))
+            stack.callback(one.socket.close)
+            assert not one.log_in(',"user":"a","pass":"a","name":"web","lang":"x","version":"1.2"')
+            one.send(b"SUB foo 1\r\nPUB foo 5\r\nhello\r\nPING\r\n")
+            one.until(b"PONG")
+            shown = server.page("/connz?subs=1")["connections"]
+            assert [(each["name"], each["type"], each["out_bytes"]) for each in shown] == [("web", "websocket", 5)], shown
+        for page in ("/connz?auth=1&subs=1", "/subsz?subs=1&acc=A", "/varz"):
+            same_page(servers, page)
+        for server in servers:
+            one = Web(types.SimpleNamespace(port=server.websocket_port))
+            one.log_in(',"user":"a","pass":"a","name":"gone"')
+            one.socket.close()
+            wait_until(lambda: server.page("/connz?state=closed")["total"] == 1, "the end of a connection")  # noqa: B023
+        same_page(servers, "/connz?state=closed&auth=1")
+
+
 def wrong_questions(options):
     with both(options) as (servers, _):
         for page in ("/connz?auth=xx", "/connz?limit=x", "/connz?offset=1.5", "/connz?cid=-1", "/connz?cid=99999999999999999999",
@@ -262,7 +307,7 @@ def tls_clients(options):
 
 def main():
     options = parse(__doc__)
-    return run_tests_with_certificates([pages, orders, wrong_questions, subscriptions_by_pages, remembered_connections, as_text, counted_requests, tls_clients], options)
+    return run_tests_with_certificates([pages, orders, stripped_headers, websocket_clients, wrong_questions, subscriptions_by_pages, remembered_connections, as_text, counted_requests, tls_clients], options)
 
 
 if __name__ == "__main__":
