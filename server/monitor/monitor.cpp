@@ -43,7 +43,7 @@ constexpr int niceness = 10;
 http_settings settings_for(const node& of) {
   const auto& opts = of.opts.monitor;
   http_settings out;
-  out.host = opts.host.empty() ? of.opts.host : opts.host;
+  out.host = monitor_host(of.opts);
   out.port = opts.https_port != 0 ? opts.https_port : opts.http_port;
   out.base_path = opts.base_path;
   if (opts.https_port != 0) out.tls = [&of] { return of.rules()->standard.tls->now(); };
