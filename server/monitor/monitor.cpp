@@ -4,10 +4,10 @@
 #include "metrics.hpp"
 #include "net/give_way.hpp"
 #include "page_table.hpp"
+#include "report_to.hpp"
 #include "text_view.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 
 #include <exception>
@@ -159,7 +159,7 @@ void monitor::answer(const http_request& asked, http_server::reply reply) {
   }
   const auto answer_by = [&](answering made) {
     boost::asio::co_spawn(io_, respond(sources_, std::move(made), asked.path, std::move(reply)),
-                          boost::asio::detached);
+                          report_to(node_.log, "Monitoring: " + asked.path + ": "));
   };
   if (asked.path == "/metrics") {
     return answer_by(answer_metrics(sources_, exposition::form_for(asked.accept)));
