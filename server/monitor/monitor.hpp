@@ -6,10 +6,13 @@
 #include "net/observer.hpp"
 #include "pages.hpp"
 #include "process_usage.hpp"
+#include "turnstile.hpp"
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,6 +50,11 @@ class monitor final : public observer {
  private:
   void run();
   void answer(const http_request& asked, http_server::reply reply);
+  using answering = boost::asio::awaitable<http_response>;
+  void respond(const std::string& path,
+               bool is_large,
+               std::function<answering()> make,
+               const http_server::reply& reply);
 
   node& node_;
   boost::asio::io_context io_{1};
@@ -55,6 +63,7 @@ class monitor final : public observer {
   std::map<std::string, std::uint64_t> requests_;
   collector shards_;
   sources sources_;
+  turnstile large_pages_;
   std::unique_ptr<http_server> http_;
   std::thread thread_;
 };

@@ -75,7 +75,57 @@ boost::json::object page(std::uint16_t port, std::string_view which) {
   return boost::json::parse(got.body).get_object();
 }
 
+bool has_answer(const raw_client& client, std::chrono::milliseconds patience = 0ms) {
+  pollfd what{client.descriptor(), POLLIN, 0};
+  return ::poll(&what, 1, static_cast<int>(patience.count())) == 1;
+}
+
 }  // namespace
+
+TEST_CASE("pages: eight large ones are made at a time, some wait, and more are turned away") {
+  boost::asio::io_context loop(1);
+  server::silent_log log;
+  server::server node(with_pages(), log, loop);
+  node.start();
+  // What they are made of is on a loop that nobody runs now.
+  constexpr std::size_t most = 8 + 64;
+  std::vector<raw_client> all;
+  for (std::size_t i = 0; i < most + 5; ++i) {
+    constexpr std::array pages{"/connz", "/subsz?subs=1", "/accountz?acc=$G", "/metrics"};
+    all.push_back(asking(node.monitor_port(), pages.at(i % pages.size())));
+  }
+  const auto refused = [&] {
+    std::size_t count = 0;
+    for (const auto& each : all) count += has_answer(each) ? 1 : 0;
+    return count;
+  };
+  while (refused() < 5) std::this_thread::yield();
+  for (const auto* small : {"/varz", "/healthz", "/"}) {
+    CAPTURE(small);
+    auto one = asking(node.monitor_port(), small);
+    CHECK(answer_of(one).status == 200);
+  }
+  CHECK(refused() == 5);
+  for (auto it = all.begin(); it != all.end();) {
+    if (!has_answer(*it)) {
+      ++it;
+      continue;
+    }
+    const auto got = answer_of(*it);
+    CHECK(got.status == 503);
+    CHECK(got.body == "too many pages are asked for at once, try again later");
+    it = all.erase(it);
+  }
+  // The rest get theirs, and those who ask later.
+  all.push_back(asking(node.monitor_port(), "/varz"));
+  for (auto& each : all) {
+    while (!has_answer(each)) loop.run_for(1ms);
+    CHECK(answer_of(each).status == 200);
+  }
+  auto later = asking(node.monitor_port(), "/connz");
+  while (!has_answer(later)) loop.run_for(1ms);
+  CHECK(answer_of(later).status == 200);
+}
 
 TEST_CASE("pages: after a reload they show what is in use, not what it takes another server for") {
   auto settings = with_pages();
