@@ -113,9 +113,7 @@ void monitor::open() {
   node_.watcher = this;
   http_ = std::make_unique<http_server>(
       io_, settings_for(node_),
-      [this](const http_request& asked, http_server::reply reply) {
-        answer(asked, std::move(reply));
-      },
+      [this](const http_request& asked, const http_server::reply& reply) { answer(asked, reply); },
       node_.log);
   http_->open();
   const bool is_secure = node_.opts.monitor.https_port != 0;
@@ -158,7 +156,7 @@ void monitor::on_closed(connection_view last) {
   closed_.add(std::move(last));
 }
 
-void monitor::answer(const http_request& asked, http_server::reply reply) {
+void monitor::answer(const http_request& asked, const http_server::reply& reply) {
   if (asked.path == "/") {
     ++requests_["/"];
     return reply({200, "text/html; charset=utf-8", index_page(), {}});

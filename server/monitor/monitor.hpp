@@ -49,7 +49,7 @@ class monitor final : public observer {
 
  private:
   void run();
-  void answer(const http_request& asked, http_server::reply reply);
+  void answer(const http_request& asked, const http_server::reply& reply);
   using answering = boost::asio::awaitable<http_response>;
   void respond(const std::string& path,
                bool is_large,
