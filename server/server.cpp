@@ -106,6 +106,26 @@ void check(const websocket_options& opts, const std::vector<user_options>& users
   }
 }
 
+void check(const monitor_options& opts, bool has_tls) {
+  const auto check_port = [](int port, const std::string& name) {
+    if (port > 0xffff) throw std::invalid_argument(name + " of monitoring must be at most 65535");
+  };
+  check_port(opts.http_port, "http_port");
+  check_port(opts.https_port, "https_port");
+  if (opts.http_port != 0 && opts.https_port != 0) {
+    throw std::invalid_argument("monitoring has either an http_port or an https_port, not both");
+  }
+  if (opts.https_port != 0 && !has_tls) {
+    throw std::invalid_argument("https_port of monitoring needs TLS");
+  }
+  if (!is_base_path(opts.base_path)) {
+    throw std::invalid_argument("\"" + opts.base_path + "\" can't be a base_path of monitoring");
+  }
+  if (opts.max_closed_clients < 0) {
+    throw std::invalid_argument("max_closed_clients must not be negative");
+  }
+}
+
 void check(const options& opts) {
   if (opts.port > 0xffff) throw std::invalid_argument("port must be at most 65535");
   if (opts.max_payload > opts.max_pending) {
@@ -123,9 +143,27 @@ void check(const options& opts) {
     throw std::invalid_argument("shards must be at most " + std::to_string(epochs::max_members));
   }
   check(opts.websocket, opts.access.users);
+  check(opts.monitor, opts.tls.has_value());
   std::string wrong;
   for (const auto& each : check(opts.access)) wrong.append(wrong.empty() ? "" : " ").append(each);
   if (!wrong.empty()) throw std::invalid_argument(wrong);
+}
+
+// What takes another server to change, as this one has it.
+void keep_fixed(options& next, const options& now) {
+  next.listen = now.listen;
+  next.host = now.host;
+  next.port = now.port;
+  next.name = now.name;
+  next.shards = now.shards;
+  next.busy_poll = now.busy_poll;
+  next.max_pending = now.max_pending;
+  next.lame_duck_grace_period = now.lame_duck_grace_period;
+  next.lame_duck_duration = now.lame_duck_duration;
+  next.access.system_account = now.access.system_account;
+  next.websocket.host = now.websocket.host;
+  next.websocket.port = now.websocket.port;
+  next.monitor = now.monitor;
 }
 
 }  // namespace
@@ -350,8 +388,9 @@ void server::enter_lame_duck(std::function<void()> done) {
 }
 
 void server::reload(options settings) {
-  check(settings);
   node& shared = running_->shared;
+  keep_fixed(settings, shared.opts);
+  check(settings);
   // What can fail comes first. Certificates are read anew, whether their names are others or not.
   auto tls = tls_of(settings, shared.log);
   const auto next = std::make_shared<in_force>(std::move(settings), shared.identity,

@@ -214,7 +214,7 @@ void check_meeting(const entrance& one, const entrance& other, reading& to) {
 void check_ports(const options& node, reading& to) {
   const auto& ws = node.websocket;
   const auto& pages = node.monitor;
-  const std::string_view host = pages.host.empty() ? node.host : pages.host;
+  const std::string_view host = monitor_host(node);
   const entrance clients{
       "clients by TCP", node.host, node.port == 0 ? options().port : node.port, {}};
   const entrance websocket{"websocket", ws.host, ws.port,

@@ -35,11 +35,7 @@ struct path_type {
   std::string expected = "a path of plain letters, such as \"/nats\"";
 
   bool read_text(std::string_view text, std::string& into) const {
-    constexpr std::string_view beside_letters = "/-._~";
-    const bool is_plain = std::all_of(text.begin(), text.end(), [&](char c) {
-      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-             beside_letters.find(c) != std::string_view::npos;
-    });
+    const bool is_plain = is_base_path(text);
     if (is_plain) into = text;
     return is_plain;
   }

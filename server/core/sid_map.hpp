@@ -3,6 +3,8 @@
 #include "hash.hpp"
 #include "subscription.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -70,6 +72,33 @@ class sid_map {
     for (std::uint32_t i = 0; i < capacity_; ++i) {
       if (slots_[i] != 0) visit(subscription_in(slots_[i]));
     }
+  }
+
+  /// Likewise for some, in a walk of which nothing is remembered here: `parts` and `next` are 0
+  /// first, and it is over if this says false. Goes on until `most` slots have been seen, or a few
+  /// more. Those that are in the map all the time are visited once each, whatever comes and goes
+  /// between two steps; of others no two with the same sid.
+  ///
+  /// A part of the walk is what has the same low bits of its hash, as many as the first step has
+  /// found in use. A map that has grown has each part in several places, in the same order.
+  template <class Visit>
+  bool for_some(std::uint32_t& parts, std::uint32_t& next, std::size_t most, Visit visit) const {
+    if (parts == 0) parts = std::max(capacity_, 1U);
+    for (std::size_t seen = 0; next < parts && size_ != 0; ++next) {
+      if (seen >= most) return true;
+      for (auto home = next & mask(); home < capacity_; home += parts) {
+        ++seen;
+        for (auto i = home; slots_[i] != 0; i = (i + 1) & mask()) {
+          if (first_of(slots_[i]) != home) continue;
+          auto* const sub = subscription_in(slots_[i]);
+          // It may also be smaller than it was, if it has been empty since.
+          if (parts > capacity_ && (hash(sub->sid()) & (parts - 1)) != next) continue;
+          ++seen;
+          visit(sub);
+        }
+      }
+    }
+    return false;
   }
 
   void clear() noexcept {

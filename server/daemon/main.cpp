@@ -190,7 +190,7 @@ int run(const daemon_room::flags& line, config::loaded from, const char* program
     }
     if (const auto& pages = options.node.monitor; pages.is_on()) {
       const std::string kind = pages.https_port != 0 ? "https" : "http";
-      const auto& host = pages.host.empty() ? options.node.host : pages.host;
+      const auto& host = monitor_host(options.node);
       listened.push_back({"monitoring", kind, host, node.monitor_port()});
       log.write(log_level::info,
                 "Starting " + kind + " monitor on " + shown_address(host, node.monitor_port()));

@@ -1,13 +1,20 @@
 #include "closed_connections.hpp"
+#include "core/subscription.hpp"
 #include "pages.hpp"
 #include "times.hpp"
+
+#include <nuncio/protocol/subject.hpp>
 
 #include <boost/json/array.hpp>
 
 #include <algorithm>
 #include <array>
+#include <list>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace nuncio::server::monitor {
 namespace {
@@ -88,12 +95,6 @@ bool is_wanted(const connection_view& c, const wanted& what) {
          (what.account.empty() || c.account == what.account);
 }
 
-void add_subscriptions(connection_view& to, const connection& of) {
-  of.meaning().each_subscription([&to](const subscription& each) {
-    to.subscription_list.push_back(view_of(each, to.account));
-  });
-}
-
 // Likewise of one that is open; what it costs to see is seen only if it matters.
 bool is_wanted(const connection& c, const wanted& what) {
   if (!what.account.empty() && c.its_account().name != what.account) return false;
@@ -118,12 +119,19 @@ json::array peer_certificates(const tls_view& of) {
   return out;
 }
 
-json::array subscriptions_of(const connection_view& c, bool with_detail) {
+// One that is open, on the page. Its subscriptions may be very many: nothing that moves them at
+// once where messages wait.
+struct shown_connection {
+  connection_view what;
+  std::list<subscription_view> subscriptions;
+};
+
+template <class List>
+json::array listed(const List& all, bool with_detail, bool with_account) {
   json::array out;
-  for (const auto& each : c.subscription_list) {
+  for (const auto& each : all) {
     if (with_detail) {
-      // Only of what is over, as there.
-      out.push_back(to_json(each, c.stop.has_value()));
+      out.push_back(to_json(each, with_account));
     } else {
       out.emplace_back(each.subject);
     }
@@ -141,7 +149,10 @@ void put_tls(json::object& to, const connection_view& c, bool with_certificates)
   if (c.tls->first) to["tls_first"] = true;
 }
 
-json::object to_json(const connection_view& c, const connz_options& what, wall_time now) {
+json::object to_json(const connection_view& c,
+                     json::array subscriptions,
+                     const connz_options& what,
+                     wall_time now) {
   const auto end = c.stop.value_or(now);
   json::object out{{"cid", c.cid},
                    {"kind", "Client"},
@@ -172,9 +183,9 @@ json::object to_json(const connection_view& c, const connz_options& what, wall_t
     put_if(out, "authorized_user", c.user);
     if (c.account != global_account) out["account"] = c.account;
   }
-  if (what.subscriptions != subscription_list::none && !c.subscription_list.empty()) {
+  if (!subscriptions.empty()) {
     const bool detail = what.subscriptions == subscription_list::detail;
-    out[detail ? "subscriptions_list_detail" : "subscriptions_list"] = subscriptions_of(c, detail);
+    out[detail ? "subscriptions_list_detail" : "subscriptions_list"] = std::move(subscriptions);
   }
   if (what.auth && c.account != global_account) out["name_tag"] = c.account;
   return out;
@@ -190,6 +201,31 @@ boost::asio::awaitable<std::vector<candidate>> open_ones(const sources& from,
       });
 }
 
+// Of one account's, those that have a subscription which may get a message of these subjects.
+boost::asio::awaitable<std::unordered_set<std::uint64_t>> listeners(const sources& from,
+                                                                    std::uint32_t account,
+                                                                    std::string subjects) {
+  struct listener {
+    std::uint64_t cid = 0;
+    bool hears = false;
+  };
+  auto search = from.shards.from_subscriptions<listener>(
+      [account](const connection& c) {
+        const bool is_of_account = c.its_account().id == account;
+        return is_of_account ? std::optional(listener{c.id}) : std::nullopt;
+      },
+      [subjects = std::move(subjects)](const subscription& each, listener& of) {
+        of.hears = protocol::overlaps(each.subject(), subjects);
+        return !of.hears;
+      });
+  const auto found = co_await std::move(search);
+  std::unordered_set<std::uint64_t> out;
+  for (const auto& each : found) {
+    if (each.hears) out.insert(each.cid);
+  }
+  co_return out;
+}
+
 // Those on the page, in their order.
 void choose(std::vector<candidate>& all, const connz_options& what) {
   std::erase_if(all, [&](const candidate& c) {
@@ -198,28 +234,31 @@ void choose(std::vector<candidate>& all, const connz_options& what) {
   std::sort(all.begin(), all.end(), [](const candidate& a, const candidate& b) {
     return a.key != b.key ? a.key < b.key : a.cid < b.cid;
   });
-  const auto is_same = [](const candidate& a, const candidate& b) { return a.cid == b.cid; };
-  all.erase(std::unique(all.begin(), all.end(), is_same), all.end());
   const auto begin = static_cast<std::size_t>(std::max<std::int64_t>(what.offset, 0));
   all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(begin, all.size())));
   all.resize(std::min(all.size(), static_cast<std::size_t>(limit_of(what))));
 }
 
 // Only what is shown is looked at in full.
-boost::asio::awaitable<std::vector<connection_view>> views_of(const sources& from,
-                                                              const std::vector<candidate>& all,
-                                                              const connz_options& what) {
+boost::asio::awaitable<std::vector<shown_connection>> open_ones_of(
+    const sources& from, const std::vector<candidate>& all, const connz_options& what) {
   std::vector<std::uint64_t> cids;
   for (const auto& each : all) {
     if (each.closed == nullptr) cids.push_back(each.cid);
   }
-  if (cids.empty()) co_return std::vector<connection_view>();
-  const bool with_subscriptions = what.subscriptions != subscription_list::none;
-  auto search = from.shards.from_connections<connection_view>(
-      std::move(cids), [with_subscriptions, with_certificates = what.auth](
-                           const connection& c, std::vector<connection_view>& to) {
-        to.push_back(c.view(with_certificates));
-        if (with_subscriptions) add_subscriptions(to.back(), c);
+  const auto view = [with_certificates = what.auth](const connection& c) {
+    return shown_connection{c.view(with_certificates), {}};
+  };
+  if (what.subscriptions == subscription_list::none) {
+    auto search = from.shards.from_connections<shown_connection>(
+        std::move(cids),
+        [view](const connection& c, std::vector<shown_connection>& to) { to.push_back(view(c)); });
+    co_return co_await std::move(search);
+  }
+  auto search = from.shards.from_subscriptions<shown_connection>(
+      std::move(cids), view, [](const subscription& each, shown_connection& to) {
+        to.subscriptions.push_back(view_of(each, {}));
+        return true;
       });
   co_return co_await std::move(search);
 }
@@ -260,6 +299,9 @@ json::object to_json(const subscription_view& of, bool with_account) {
 
 page connz(const sources& from, connz_options what) {
   const auto& by = sorting_of(what);
+  if (!what.filter_subject.empty() && what.account.empty()) {
+    throw page_error(400, "filter by subject only valid with account filtering");
+  }
   if (!what.account.empty() && from.of.all_accounts.id_of(what.account) == 0) {
     co_return envelope(0, 0, what, nullptr);
   }
@@ -271,6 +313,9 @@ page connz(const sources& from, connz_options what) {
   }
   std::vector<closed_connections::view> closed;
   if (what.state != state_filter::open) closed = from.closed.all();
+  std::unordered_set<std::uint64_t> ended;
+  for (const auto& each : closed) ended.insert(each->cid);
+  std::erase_if(all, [&](const candidate& c) { return ended.contains(c.cid); });  // since then
   for (const auto& each : closed) {
     all.push_back({each->cid, by.key(*each), is_wanted(*each, which), each.get()});
   }
@@ -278,20 +323,33 @@ page connz(const sources& from, connz_options what) {
       what.account.empty()
           ? static_cast<std::ptrdiff_t>(all.size())
           : std::count_if(all.begin(), all.end(), [](const candidate& c) { return c.is_wanted; });
+  if (!what.filter_subject.empty()) {
+    auto listening = listeners(from, from.of.all_accounts.id_of(what.account), what.filter_subject);
+    const auto hears = co_await std::move(listening);
+    std::erase_if(all, [&hears](const candidate& c) {
+      return c.closed == nullptr && !hears.contains(c.cid);
+    });
+  }
   choose(all, what);
-  const auto views = co_await views_of(from, all, what);
-  std::unordered_map<std::uint64_t, const connection_view*> by_cid;
-  for (const auto& each : views) by_cid.emplace(each.cid, &each);
+  auto search = open_ones_of(from, all, what);
+  const auto views = co_await std::move(search);
+  std::unordered_map<std::uint64_t, const shown_connection*> by_cid;
+  for (const auto& each : views) by_cid.emplace(each.what.cid, &each);
 
+  const bool with_list = what.subscriptions != subscription_list::none;
+  const bool detail = what.subscriptions == subscription_list::detail;
   const auto now = std::chrono::system_clock::now();
   json::array shown;
   for (const auto& each : all) {
     // One that is open may be gone since.
     const auto found = by_cid.find(each.cid);
     if (each.closed != nullptr) {
-      shown.push_back(to_json(*each.closed, what, now));
+      // Only these say of each subscription whose it is, as there.
+      auto list = with_list ? listed(each.closed->subscription_list, detail, true) : json::array();
+      shown.push_back(to_json(*each.closed, std::move(list), what, now));
     } else if (found != by_cid.end()) {
-      shown.push_back(to_json(*found->second, what, now));
+      auto list = listed(found->second->subscriptions, detail, false);
+      shown.push_back(to_json(found->second->what, std::move(list), what, now));
     }
   }
   const auto count = shown.size();

@@ -3,6 +3,8 @@
 #include "query.hpp"
 #include "times.hpp"
 
+#include <nuncio/server/monitor.hpp>
+
 #include <boost/beast/http/status.hpp>
 #include <fmt/format.h>
 
@@ -10,7 +12,17 @@
 #include <utility>
 #include <vector>
 
-namespace nuncio::server::monitor {
+namespace nuncio::server {
+
+bool is_base_path(std::string_view text) noexcept {
+  constexpr std::string_view beside_letters = "/-._~";
+  return std::all_of(text.begin(), text.end(), [beside_letters](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           beside_letters.find(c) != std::string_view::npos;
+  });
+}
+
+namespace monitor {
 namespace {
 
 constexpr std::string_view json_type = "application/json";
@@ -109,4 +121,5 @@ std::variant<http_request, http_response> route(std::string_view target, std::st
   return out;
 }
 
-}  // namespace nuncio::server::monitor
+}  // namespace monitor
+}  // namespace nuncio::server

@@ -4,10 +4,10 @@
 #include "metrics.hpp"
 #include "net/give_way.hpp"
 #include "page_table.hpp"
+#include "report_to.hpp"
 #include "text_view.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 
 #include <exception>
@@ -39,11 +39,16 @@ http_response shown(json::value what, std::string_view indent, bool is_text) {
 
 // A tenth of a core's share beside a shard that is busy.
 constexpr int niceness = 10;
+// Pages that are made at a time, each of which may take as much memory as there are connections.
+constexpr std::size_t most_large_pages = 8;
+// And that wait for that, for no longer than their clients do.
+constexpr std::size_t most_waiting_pages = 64;
+constexpr const char* too_many_pages = "too many pages are asked for at once, try again later";
 
 http_settings settings_for(const node& of) {
   const auto& opts = of.opts.monitor;
   http_settings out;
-  out.host = opts.host.empty() ? of.opts.host : opts.host;
+  out.host = monitor_host(of.opts);
   out.port = opts.https_port != 0 ? opts.https_port : opts.http_port;
   out.base_path = opts.base_path;
   if (opts.https_port != 0) out.tls = [&of] { return of.rules()->standard.tls->now(); };
@@ -72,10 +77,10 @@ answering answer_metrics(const sources& from, exposition::form as) {
   co_return http_response{200, std::string(exposition::content_type(as)), std::move(text), {}};
 }
 
-boost::asio::awaitable<void> respond(const sources& from,
-                                     answering made,
-                                     std::string path,
-                                     http_server::reply reply) {
+boost::asio::awaitable<void> reply_with(const sources& from,
+                                        answering made,
+                                        std::string path,
+                                        http_server::reply reply) {
   http_response out;
   try {
     auto answer = co_await std::move(made);
@@ -96,6 +101,7 @@ monitor::monitor(node& of, const internal_role& own)
       closed_(how_many_closed(of.opts.monitor)),
       shards_(of, io_),
       sources_{of, shards_, own, closed_, process_, requests_},
+      large_pages_(most_large_pages, most_waiting_pages),
       system_(sources_, io_, [this] { wake(); }) {}
 
 monitor::~monitor() {
@@ -109,9 +115,7 @@ void monitor::open() {
   if (!node_.opts.monitor.is_on()) return;
   http_ = std::make_unique<http_server>(
       io_, settings_for(node_),
-      [this](const http_request& asked, http_server::reply reply) {
-        answer(asked, std::move(reply));
-      },
+      [this](const http_request& asked, const http_server::reply& reply) { answer(asked, reply); },
       node_.log);
   http_->open();
   const bool is_secure = node_.opts.monitor.https_port != 0;
@@ -176,21 +180,36 @@ void monitor::on_request(system_request asked) {
   system_.on_request(std::move(asked));
 }
 
-void monitor::answer(const http_request& asked, http_server::reply reply) {
+void monitor::answer(const http_request& asked, const http_server::reply& reply) {
   if (asked.path == "/") {
     ++requests_["/"];
     return reply({200, "text/html; charset=utf-8", index_page(), {}});
   }
-  const auto answer_by = [&](answering made) {
-    boost::asio::co_spawn(io_, respond(sources_, std::move(made), asked.path, std::move(reply)),
-                          boost::asio::detached);
-  };
   if (asked.path == "/metrics") {
-    return answer_by(answer_metrics(sources_, exposition::form_for(asked.accept)));
+    const auto as = exposition::form_for(asked.accept);
+    return respond(asked.path, true, [this, as] { return answer_metrics(sources_, as); }, reply);
   }
   const auto* const row = find_page(asked.path);
   if (row == nullptr) return reply(not_found());
-  answer_by(answer_page(sources_, *row, asked));
+  respond(
+      asked.path, row->is_large, [this, row, asked] { return answer_page(sources_, *row, asked); },
+      reply);
+}
+
+void monitor::respond(const std::string& path,
+                      bool is_large,
+                      std::function<answering()> make,
+                      const http_server::reply& reply) {
+  auto begin = [this, path, is_large, make = std::move(make), reply] {
+    const report_to report(node_.log, "Monitoring: " + path + ": ");
+    const auto end = [this, is_large, report](const std::exception_ptr& why) {
+      report(why);
+      if (is_large) large_pages_.leave();
+    };
+    boost::asio::co_spawn(io_, reply_with(sources_, make(), path, reply), end);
+  };
+  if (!is_large) return begin();
+  if (!large_pages_.enter(std::move(begin))) reply(plain_answer(503, too_many_pages));
 }
 
 }  // namespace nuncio::server::monitor

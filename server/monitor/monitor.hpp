@@ -7,11 +7,14 @@
 #include "pages.hpp"
 #include "process_usage.hpp"
 #include "system_account.hpp"
+#include "turnstile.hpp"
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -59,7 +62,12 @@ class monitor final : public observer {
  private:
   void wake();
   void run();
-  void answer(const http_request& asked, http_server::reply reply);
+  void answer(const http_request& asked, const http_server::reply& reply);
+  using answering = boost::asio::awaitable<http_response>;
+  void respond(const std::string& path,
+               bool is_large,
+               std::function<answering()> make,
+               const http_server::reply& reply);
 
   node& node_;
   boost::asio::io_context io_{1};
@@ -68,6 +76,7 @@ class monitor final : public observer {
   std::map<std::string, std::uint64_t> requests_;
   collector shards_;
   sources sources_;
+  turnstile large_pages_;
   system_account system_;
   std::unique_ptr<http_server> http_;
   std::atomic<bool> is_awake_{false};

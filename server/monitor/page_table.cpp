@@ -117,19 +117,19 @@ constexpr std::string_view two = "  ";
 constexpr std::string_view three = "   ";
 
 constexpr std::array table{
-    page_row{"/varz", "General", "/varz", two, varz_for},
-    page_row{"/jsz", "JetStream", "/jsz", two, jsz_for},
-    page_row{"/connz", "Connections", "/connz", two, connz_for},
-    page_row{"/accountz", "Accounts", "/accountz", two, accountz_for},
-    page_row{"/accstatz", "Account Stats", "/accstatz", two, accstatz_for},
-    page_row{"/subsz", "Subscriptions", "/subsz", two, subsz_for},
-    page_row{"/subscriptionsz", "", "/subsz", two, subsz_for},
-    page_row{"/routez", "Routes", "/routez", two, routez_for},
-    page_row{"/leafz", "LeafNodes", "/leafz", two, leafz_for},
-    page_row{"/gatewayz", "Gateways", "/gatewayz", two, gatewayz_for},
-    page_row{"/raftz", "Raft Groups", "", three, raftz_for},
-    page_row{"/ipqueuesz", "", "", three, ipqueuesz_for},
-    page_row{"/healthz", "Health Probe", "/healthz", "", healthz_for},
+    page_row{"/varz", "General", "/varz", two, false, varz_for},
+    page_row{"/jsz", "JetStream", "/jsz", two, false, jsz_for},
+    page_row{"/connz", "Connections", "/connz", two, true, connz_for},
+    page_row{"/accountz", "Accounts", "/accountz", two, true, accountz_for},
+    page_row{"/accstatz", "Account Stats", "/accstatz", two, true, accstatz_for},
+    page_row{"/subsz", "Subscriptions", "/subsz", two, true, subsz_for},
+    page_row{"/subscriptionsz", "", "/subsz", two, true, subsz_for},
+    page_row{"/routez", "Routes", "/routez", two, false, routez_for},
+    page_row{"/leafz", "LeafNodes", "/leafz", two, false, leafz_for},
+    page_row{"/gatewayz", "Gateways", "/gatewayz", two, false, gatewayz_for},
+    page_row{"/raftz", "Raft Groups", "", three, false, raftz_for},
+    page_row{"/ipqueuesz", "", "", three, false, ipqueuesz_for},
+    page_row{"/healthz", "Health Probe", "/healthz", "", false, healthz_for},
 };
 
 }  // namespace

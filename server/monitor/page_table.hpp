@@ -15,6 +15,7 @@ struct page_row {
   std::string_view title;    ///< of the link to it; empty: none
   std::string_view counted;  ///< in http_req_stats; empty: it isn't
   std::string_view indent;   ///< of its JSON; empty: on one line
+  bool is_large;             ///< as large as there are connections and accounts, or its work is
   /// Errors: page_error, at once if the query is wrong. Such are not counted.
   page (*make)(const sources& from, query& asked);
 };

@@ -65,6 +65,7 @@ struct connz_options {
   std::string user;
   std::string account;
   bool has_mqtt_client = false;  ///< of which there are none
+  std::string filter_subject;    ///< only who may hear some of these; needs an account
 };
 
 struct subsz_options {

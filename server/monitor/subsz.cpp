@@ -12,7 +12,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <list>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -35,75 +37,86 @@ struct count {
   std::size_t matching = 0;
 };
 
-// Those of one connection that are shown.
-struct listed {
-  std::uint64_t cid = 0;
-  std::vector<subscription_view> list;
-};
-
 // Which of them are on the page.
 struct range {
   std::size_t skip = 0;
   std::size_t most = 0;
 };
 
-// Calls visit(const subscription&) for each of a role's that is wanted.
-template <class Visit>
-void each_wanted(const role& of, const wanted& what, Visit visit) {
-  of.each_subscription([&](const subscription& each) {
-    if (what.account_id != 0 && each.account != what.account_id) return;
-    if (what.subject.empty() || protocol::matches(what.subject, each.subject())) visit(each);
-  });
+// Those of one connection that are shown.
+struct listed {
+  std::uint64_t cid = 0;
+  range left;
+  std::list<subscription_view> list;
+};
+
+bool is_wanted(const subscription& one, const wanted& what) {
+  if (what.account_id != 0 && one.account != what.account_id) return false;
+  return what.subject.empty() || protocol::matches(what.subject, one.subject());
 }
 
-count count_of(std::uint64_t cid, const role& of, const wanted& what) {
-  count out{cid, 0};
-  each_wanted(of, what, [&out](const subscription&) { ++out.matching; });
-  return out;
-}
+// What a walk does with each subscription.
+struct counter {
+  wanted what;
 
-listed list_of(std::uint64_t cid, const role& of, accounts& all, const wanted& what, range which) {
-  listed out{cid, {}};
-  each_wanted(of, what, [&](const subscription& each) {
-    if (which.skip != 0) {
-      --which.skip;
-    } else if (which.most != 0) {
-      --which.most;
-      out.list.push_back(view_of(each, all.name_of(each.account)));
+  bool operator()(const subscription& each, count& to) const {
+    to.matching += is_wanted(each, what) ? 1 : 0;
+    return true;
+  }
+};
+struct lister {
+  wanted what;
+  accounts& all;
+
+  // False: the rest isn't on the page.
+  bool operator()(const subscription& each, listed& to) const {
+    if (!is_wanted(each, what)) return true;
+    if (to.left.skip != 0) {
+      --to.left.skip;
+    } else if (to.left.most != 0) {
+      --to.left.most;
+      to.list.push_back(view_of(each, all.name_of(each.account)));
     }
-  });
-  return out;
-}
+    return to.left.most != 0;
+  }
+};
 
-// By connection, and one that has moved meanwhile once.
 template <class Item>
 void put_in_order(std::vector<Item>& all) {
   std::sort(all.begin(), all.end(), [](const Item& a, const Item& b) { return a.cid < b.cid; });
-  all.erase(std::unique(all.begin(), all.end(),
-                        [](const Item& a, const Item& b) { return a.cid == b.cid; }),
-            all.end());
+}
+
+boost::asio::awaitable<std::vector<count>> count_of_clients(const sources& from,
+                                                            const wanted& what) {
+  // All of a client's are of one account; and without a subject their number is known.
+  if (what.subject.empty()) {
+    auto search = from.shards.from_connections<count>(
+        [id = what.account_id](const connection& c, std::vector<count>& to) {
+          if (id != 0 && c.its_account().id != id) return;
+          to.push_back(count{c.id, c.figures().subscriptions});
+        });
+    co_return co_await std::move(search);
+  }
+  auto search = from.shards.from_subscriptions<count>(
+      [id = what.account_id](const connection& c) -> std::optional<count> {
+        if (id != 0 && c.its_account().id != id) return std::nullopt;
+        return count{c.id, 0};
+      },
+      counter{what});
+  co_return co_await std::move(search);
 }
 
 boost::asio::awaitable<std::vector<count>> count_all(const sources& from, const wanted& what) {
-  auto of_clients =
-      from.shards.from_connections<count>([what](const connection& c, std::vector<count>& to) {
-        // All of a client's are of one account; and without a subject their number is known.
-        if (what.account_id != 0 && c.its_account().id != what.account_id) return;
-        to.push_back(what.subject.empty() ? count{c.id, c.figures().subscriptions}
-                                          : count_of(c.id, c.meaning(), what));
-      });
-  auto of_server =
-      from.shards.from_shards<count>([what, &own = from.own](shard& on, std::vector<count>& to) {
-        if (on.index() == 0) to.push_back(count_of(0, own, what));
-      });
+  auto of_server = from.shards.from_role(from.own, count{}, counter{what});
   auto out = co_await std::move(of_server);
+  auto of_clients = count_of_clients(from, what);
   const auto clients = co_await std::move(of_clients);
   out.insert(out.end(), clients.begin(), clients.end());
   put_in_order(out);
   co_return out;
 }
 
-// Of the page only, so that a page costs no more than it shows: connections in their order.
+// Of the page only, so that a page costs little more than it shows: connections in their order.
 boost::asio::awaitable<std::vector<listed>> views_of(const sources& from,
                                                      const wanted& what,
                                                      const std::vector<count>& all,
@@ -116,22 +129,18 @@ boost::asio::awaitable<std::vector<listed>> views_of(const sources& from,
     shown.skip -= skipped;
     shown.most -= taken;
     if (taken == 0) continue;
-    cids.push_back(each.cid);
+    if (each.cid != 0) cids.push_back(each.cid);
     by_cid->emplace(each.cid, range{skipped, taken});
   }
-  auto of_clients = from.shards.from_connections<listed>(
-      std::move(cids), [what, by_cid, &accounts = from.of.all_accounts](const connection& c,
-                                                                        std::vector<listed>& to) {
-        to.push_back(list_of(c.id, c.meaning(), accounts, what, by_cid->at(c.id)));
-      });
-  auto of_server = from.shards.from_shards<listed>(
-      [what, by_cid, &own = from.own, &accounts = from.of.all_accounts](shard& on,
-                                                                        std::vector<listed>& to) {
-        const auto which = by_cid->find(0);
-        if (on.index() != 0 || which == by_cid->end()) return;
-        to.push_back(list_of(0, own, accounts, what, which->second));
-      });
-  auto out = co_await std::move(of_server);
+  const lister list{what, from.of.all_accounts};
+  std::vector<listed> out;
+  if (const auto own = by_cid->find(0); own != by_cid->end()) {
+    auto of_server = from.shards.from_role(from.own, listed{0, own->second, {}}, list);
+    out = co_await std::move(of_server);
+  }
+  auto of_clients = from.shards.from_subscriptions<listed>(
+      std::move(cids), [by_cid](const connection& c) { return listed{c.id, by_cid->at(c.id), {}}; },
+      list);
   auto clients = co_await std::move(of_clients);
   std::move(clients.begin(), clients.end(), std::back_inserter(out));
   put_in_order(out);
@@ -155,7 +164,10 @@ page subsz(const sources& from, subsz_options what) {
   const wanted which{from.of.all_accounts.id_of(what.account), what.test};
   const bool is_for_nobody = !what.account.empty() && which.account_id == 0;
   std::vector<count> counts;
-  if (what.subscriptions && !is_for_nobody) counts = co_await count_all(from, which);
+  if (what.subscriptions && !is_for_nobody) {
+    auto search = count_all(from, which);
+    counts = co_await std::move(search);
+  }
   std::size_t total = 0;
   for (const auto& each : counts) total += each.matching;
   out["total"] = total;
@@ -164,7 +176,8 @@ page subsz(const sources& from, subsz_options what) {
   json::array list;
   if (total != 0) {
     const range shown{static_cast<std::size_t>(offset), static_cast<std::size_t>(limit)};
-    const auto views = co_await views_of(from, which, counts, shown);
+    auto search = views_of(from, which, counts, shown);
+    const auto views = co_await std::move(search);
     for (const auto& of : views) {
       for (const auto& each : of.list) list.push_back(to_json(each, true));
     }

@@ -27,9 +27,9 @@ namespace json = boost::json;
 // Who asks faster than answers are made, or connects faster than that is told, must not fill the
 // memory.
 constexpr std::uint32_t most_under_way = 8192;
-constexpr std::size_t most_waiting = 1024;
+constexpr std::uint32_t most_asked = 1024;
 // Each may hold a page of thousands of connections.
-constexpr unsigned most_at_work = 4;
+constexpr std::size_t most_at_work = 4;
 
 constexpr std::chrono::milliseconds first_statsz{250};
 constexpr std::chrono::milliseconds statsz_at_most{10'000};
@@ -48,6 +48,7 @@ system_account::system_account(const sources& from,
       io_(io),
       wake_(std::move(wake)),
       ids_(randomness()),
+      turns_(most_at_work, most_asked),
       answers_{from, [this] { return next_server(); }, [this] { return ids_.next(); }, reload_},
       statsz_pause_(first_statsz),
       statsz_timer_(io),
@@ -85,17 +86,18 @@ bool system_account::is_heard_of(const account& which) const {
                                is_heard(*system_, events::connections_of_before(which.name)));
 }
 
-bool system_account::has_room() {
-  if (under_way_.fetch_add(1, std::memory_order_relaxed) < most_under_way) return true;
-  under_way_.fetch_sub(1, std::memory_order_relaxed);
+// False, and counted as lost, if there are `most` already.
+bool system_account::has_room(std::atomic<std::uint32_t>& taken, std::uint32_t most) {
+  if (taken.fetch_add(1, std::memory_order_relaxed) < most) return true;
+  taken.fetch_sub(1, std::memory_order_relaxed);
   lost_.fetch_add(1, std::memory_order_relaxed);
   return false;
 }
 
-// On a shard: work() is done on the monitor's thread, soon.
+// On a shard: work() is done on the monitor's thread, soon; or not at all, if it is false.
 template <class Work>
-void system_account::post(Work work) {
-  if (!has_room()) return;
+bool system_account::post(Work work) {
+  if (!has_room(under_way_, most_under_way)) return false;
   wake_();
   boost::asio::post(io_, [this, work = std::move(work)]() mutable {
     under_way_.fetch_sub(1, std::memory_order_relaxed);
@@ -105,39 +107,33 @@ void system_account::post(Work work) {
     }
     work();
   });
+  return true;
 }
 
 void system_account::on_request(system_request asked) {
-  post([this, asked = std::move(asked)]() mutable {
-    if (waiting_.size() >= most_waiting) {
-      lost_.fetch_add(1, std::memory_order_relaxed);
-      return;
-    }
-    waiting_.push_back(std::move(asked));
-    answer_next();
+  if (!has_room(asked_, most_asked)) return;
+  const auto shared = std::make_shared<const system_request>(std::move(asked));
+  const bool is_posted = post([this, shared] {
+    // As many as wait at the most are let in above.
+    static_cast<void>(turns_.enter([this, shared] { begin_answer(shared); }));
   });
+  if (!is_posted) asked_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void system_account::answer_next() {
-  while (at_work_ < most_at_work && !waiting_.empty()) {
-    const auto asked = std::make_shared<system_request>(std::move(waiting_.front()));
-    waiting_.pop_front();
-    auto making = answer_to(answers_, *asked);
-    ++at_work_;
-    boost::asio::co_spawn(
-        io_, std::move(making),
-        [this, asked](const std::exception_ptr& failure, const std::optional<std::string>& text) {
-          --at_work_;
-          try {
-            if (failure) std::rethrow_exception(failure);
-            if (text) answer(*asked, *text);
-          } catch (const std::exception& why) {
-            from_.of.log.write(log_level::error,
-                               "System account: " + asked->subject + ": " + why.what());
-          }
-          answer_next();
-        });
-  }
+void system_account::begin_answer(const std::shared_ptr<const system_request>& asked) {
+  boost::asio::co_spawn(
+      io_, answer_to(answers_, *asked),
+      [this, asked](const std::exception_ptr& failure, const std::optional<std::string>& text) {
+        asked_.fetch_sub(1, std::memory_order_relaxed);
+        try {
+          if (failure) std::rethrow_exception(failure);
+          if (text) answer(*asked, *text);
+        } catch (const std::exception& why) {
+          from_.of.log.write(log_level::error,
+                             "System account: " + asked->subject + ": " + why.what());
+        }
+        turns_.leave();
+      });
 }
 
 void system_account::answer(const system_request& asked, const std::string& text) const {
@@ -163,7 +159,9 @@ void system_account::publish(const account& in, std::string subject, std::string
   });
 }
 
+// Names of accounts may hold what no subject does.
 void system_account::tell(std::string subject, const json::object& what) const {
+  if (subject.find_first_of(" \t\r\n") != std::string::npos) return;
   publish(*system_, std::move(subject), to_json_text(what, ""));
 }
 

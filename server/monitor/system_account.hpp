@@ -3,6 +3,7 @@
 #include "net/observer.hpp"
 #include "pages.hpp"
 #include "system_requests.hpp"
+#include "turnstile.hpp"
 
 #include <nuncio/protocol/nuid.hpp>
 #include <nuncio/server/views.hpp>
@@ -14,8 +15,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -58,11 +59,11 @@ class system_account {
  private:
   [[nodiscard]] bool is_heard(const account& in, std::string_view subject) const;
   [[nodiscard]] bool is_heard_of(const account& which) const;
-  [[nodiscard]] bool has_room();
+  [[nodiscard]] bool has_room(std::atomic<std::uint32_t>& taken, std::uint32_t most);
   template <class Work>
-  void post(Work work);
+  bool post(Work work);
   [[nodiscard]] boost::json::object next_server();
-  void answer_next();
+  void begin_answer(const std::shared_ptr<const system_request>& asked);
   void answer(const system_request& asked, const std::string& text) const;
   [[nodiscard]] std::string statsz_subject() const;
   void publish(const account& in, std::string subject, std::string text) const;
@@ -81,13 +82,13 @@ class system_account {
   std::atomic<std::uint64_t> sequence_{0};
   std::atomic<bool> was_lame_duck_{false};
   std::atomic<std::uint32_t> under_way_{0};  // from shards to the monitor's thread
+  std::atomic<std::uint32_t> asked_{0};      // requests, until they are answered
   std::atomic<std::uint64_t> lost_{0};
 
   // The monitor's thread.
   protocol::nuid ids_;
+  turnstile turns_;
   request_sources answers_;
-  std::deque<system_request> waiting_;
-  unsigned at_work_ = 0;
   std::chrono::milliseconds statsz_pause_;
   boost::asio::steady_timer statsz_timer_;
   boost::asio::steady_timer connections_timer_;

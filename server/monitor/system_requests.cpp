@@ -29,12 +29,11 @@ using maker = page (*)(const sources& from, request_options& said, const std::st
 constexpr std::string_view to_servers = "$SYS.REQ.SERVER.";
 constexpr std::string_view to_accounts = "$SYS.REQ.ACCOUNT.";
 constexpr std::string_view ping = "PING";
-constexpr std::string_view user_info = "$SYS.REQ.USER.INFO";
 constexpr std::string_view count_in_account = "$SYS.REQ.ACCOUNT.NSUBS";
 constexpr std::string_view count_subscribers = "$SYS.DEBUG.SUBSCRIBERS";
 
 // What every account may ask, about itself.
-constexpr std::array about_itself{user_info, std::string_view("$SYS.REQ.SERVER.PING.CONNZ"),
+constexpr std::array about_itself{user_info_subject, std::string_view("$SYS.REQ.SERVER.PING.CONNZ"),
                                   std::string_view("$SYS.REQ.ACCOUNT.PING.CONNZ"),
                                   std::string_view("$SYS.REQ.ACCOUNT.PING.STATZ")};
 
@@ -73,6 +72,7 @@ page connz_for(const sources& from, request_options& said, const std::string& ac
   what.state = said.state("state");
   what.user = said.text("user");
   what.account = said.text("acc");
+  what.filter_subject = said.text("filter_subject");
   if (!account.empty()) what.account = account;
   return connz(from, std::move(what));
 }
@@ -421,7 +421,7 @@ std::vector<std::string> request_subjects(const node& of, const account& in) {
   if (!in.is_system.load(std::memory_order_relaxed)) {
     return {about_itself.begin(), about_itself.end()};
   }
-  out.emplace_back(user_info);
+  out.emplace_back(user_info_subject);
   out.emplace_back(count_in_account);
   out.emplace_back(count_subscribers);
   const std::string to_all = std::string(to_servers).append(ping);
@@ -444,7 +444,7 @@ std::vector<std::string> request_subjects(const node& of, const account& in) {
 
 request_answer answer_to(const request_sources& from, const system_request& asked) {
   std::string_view subject = asked.subject;
-  if (subject == user_info) return answer_user_info(from, asked);
+  if (subject == user_info_subject) return answer_user_info(from, asked);
   if (subject == count_in_account) return answer_nsubs(from, request_options(asked.payload));
   if (subject == count_subscribers) return answer_subscribers(from, asked);
   if (subject.starts_with(to_servers)) {

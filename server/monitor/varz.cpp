@@ -31,7 +31,9 @@ json::object websocket_of(const in_force& rules) {
   put_if(out, "host", opts.host);
   out["port"] = rules.websocket.info.port;
   put_if(out, "no_auth_user", opts.no_auth_user);
-  out["handshake_timeout"] = nanoseconds(opts.handshake_timeout).count();
+  if (opts.handshake_timeout != websocket_options{}.handshake_timeout) {
+    out["handshake_timeout"] = nanoseconds(opts.handshake_timeout).count();
+  }
   if (opts.auth_timeout.count() != 0) out["auth_timeout"] = seconds_of(opts.auth_timeout);
   put_if(out, "no_tls", opts.no_tls);
   if (opts.tls && opts.tls->verify_and_map) out["tls_map"] = true;
@@ -51,10 +53,9 @@ void put_settings(json::object& to, const sources& from, const in_force& rules) 
   if (opts.max_subscriptions > 0) to["max_subscriptions"] = opts.max_subscriptions;
   to["ping_interval"] = nanoseconds(opts.ping_interval).count();
   to["ping_max"] = opts.ping_max;
-  const auto& pages = opts.monitor;
-  to["http_host"] = pages.host.empty() ? opts.host : pages.host;
+  to["http_host"] = monitor_host(opts);
   to["http_port"] = from.http_port;
-  to["http_base_path"] = pages.base_path;
+  to["http_base_path"] = opts.monitor.base_path;
   to["https_port"] = from.https_port;
   to["auth_timeout"] = seconds_of(rules.standard.login_timeout);
   to["max_control_line"] = opts.max_control_line;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace nuncio::server {
 
@@ -8,13 +9,16 @@ class connection;
 struct account;
 struct connection_view;
 
+/// A request that tells who has sent it.
+inline constexpr std::string_view user_info_subject = "$SYS.REQ.USER.INFO";
+
 /// A message to the server itself, copied.
 struct system_request {
   std::string subject;
   std::string reply;  ///< empty: no answer is wanted
   std::string payload;
   const account* from = nullptr;  ///< where it was published, and where the answer goes
-  std::string user;               ///< who has sent it: role::user_info()
+  std::string user;               ///< role::user_info(), if that is asked for
 };
 
 /// Is told what happens to connections, and what clients ask of the server. Null in the node while

@@ -37,7 +37,8 @@ struct chunk {
 
 struct message_count {
   std::uint32_t messages = 0;
-  std::uint64_t bytes = 0;  ///< headers and payloads
+  std::uint32_t left_out = 0;  ///< bytes of headers, for who has none
+  std::uint64_t bytes = 0;     ///< headers and payloads, but for these
 };
 
 /// What a connection's socket has not taken yet.

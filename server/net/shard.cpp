@@ -336,11 +336,14 @@ connection_view shard::last_view(const connection& c) const {
   auto last = c.view(true);
   last.stop = std::chrono::system_clock::now();
   last.reason = *c.reason_;  // NOLINT(bugprone-unchecked-optional-access): it has ended
-  c.role_->each_subscription([&last](const subscription& each) {
-    if (last.subscription_list.size() < most_shown_of_closed) {
-      last.subscription_list.push_back(view_of(each, last.account));
-    }
-  });
+  auto& shown = last.subscription_list;
+  const auto show = [&](const subscription& each) {
+    if (shown.size() < most_shown_of_closed) shown.push_back(view_of(each, last.account));
+  };
+  subscription_walk walk;
+  while (c.role_->some_subscriptions(walk, most_shown_of_closed, show) &&
+         shown.size() < most_shown_of_closed) {
+  }
   return last;
 }
 

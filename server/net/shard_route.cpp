@@ -77,6 +77,7 @@ outcome shard::publish(const account& who,
       if ((t.flags & receiver::is_traced) != 0) trace_delivery(t, op);
       if ((t.flags & receiver::no_headers) != 0 && op.has_header()) {
         if (stripped.empty()) stripped = rendered_.stripped(op);
+        t.to->staged.left_out += static_cast<std::uint32_t>(op.header_size);
         stage(*t.to, {prefix + 1, t.prefix_size - 1}, stripped, op.body.size() - op.header_size);
         if (last) note_spent(connection_of(t), t.sub);
         return;

@@ -196,7 +196,10 @@ void shard::send_or_queue(connection& c,
   queue.out_messages += what.messages;
   queue.out_bytes += what.bytes;
   queue.last_out = now_;
-  if (what.messages != 0) c.its_account().sent.add(what.messages, what.bytes);
+  // As it was published, like the server's own count.
+  if (what.messages != 0) {
+    c.its_account().sent.add(what.messages, what.bytes + what.left_out);
+  }
   const bool may_send =
       queue.owner == this || (c.stream_->is_direct() && dirty_.size() <= most_foreign_sends);
   if (!may_send || queue.sending || !queue.empty() ||

@@ -618,8 +618,10 @@ void client_role::identify(connection_view& of) const {
   }
 }
 
-void client_role::each_subscription(const std::function<void(const subscription&)>& visit) const {
-  sids_.for_each([&visit](const subscription* sub) {
+bool client_role::some_subscriptions(subscription_walk& from,
+                                     std::size_t most,
+                                     const std::function<void(const subscription&)>& visit) const {
+  return sids_.for_some(from.parts, from.next, most, [&visit](const subscription* sub) {
     if (sub->is_linked()) visit(*sub);
   });
 }

@@ -51,7 +51,9 @@ class client_role final : public role {
   [[nodiscard]] std::string user_info() const override;
   void show(connection_figures& of) const override;
   void identify(connection_view& of) const override;
-  void each_subscription(const std::function<void(const subscription&)>& visit) const override;
+  bool some_subscriptions(subscription_walk& from,
+                          std::size_t most,
+                          const std::function<void(const subscription&)>& visit) const override;
   [[nodiscard]] std::string describe() const override;
 
   // The parser's handler.

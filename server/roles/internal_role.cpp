@@ -6,6 +6,12 @@
 #include <utility>
 
 namespace nuncio::server {
+namespace {
+
+// Nobody has more to say to a server; what is cut off is no JSON any more.
+constexpr std::size_t most_of_request = 32UL * 1024;
+
+}  // namespace
 
 internal_role::internal_role(node& owner) : receiver(0), node_(owner) {
   self = this;
@@ -39,9 +45,13 @@ void internal_role::each_subscription(const std::function<void(const subscriptio
 
 void internal_role::deliver(const delivery& message, bool) {
   if (message.sender == nullptr || node_.watcher == nullptr) return;
-  node_.watcher->on_request({std::string(message.subject), std::string(message.reply),
-                             std::string(message.payload), message.account,
-                             message.sender->user_info()});
+  const bool asks_who = message.subject == user_info_subject;
+  system_request asked{std::string(message.subject), std::string(message.reply),
+                       std::string(message.payload.substr(0, most_of_request)), message.account,
+                       asks_who ? message.sender->user_info() : std::string()};
+  // Later: what is counted when this batch ends is in the answer.
+  message.from->post(
+      [this, asked = std::move(asked)]() mutable { node_.watcher->on_request(std::move(asked)); });
 }
 
 }  // namespace nuncio::server

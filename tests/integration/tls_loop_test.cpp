@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -99,4 +100,34 @@ TEST_CASE("tls: a handshake has its time, and holds nobody up") {
     each.read_to_end();  // throws if it doesn't end
   }
   CHECK(plain.ping().empty());
+}
+
+TEST_CASE("tls: a reload can't take away what pages by HTTPS need, and changes nothing then") {
+  test::certificates authority;
+  auto settings = with_tls(authority.sign("IP:127.0.0.1"));
+  settings.allow_non_tls = true;
+  settings.monitor.host = "127.0.0.1";
+  settings.monitor.https_port = -1;
+  server::silent_log log;
+  server::server node(settings, log);
+  node.start();
+  for (const bool says_so : {false, true}) {
+    CAPTURE(says_so);
+    auto next = settings;
+    next.tls.reset();
+    next.max_connections = 1;
+    if (says_so) next.monitor = {};
+    CHECK_THROWS_WITH_AS(node.reload(next), "https_port of monitoring needs TLS",
+                         std::invalid_argument);
+    std::vector<raw_client> all;
+    for (int i = 0; i < 3; ++i) {
+      all.emplace_back(node.port());
+      all.back().handshake();
+    }
+    raw_client shy(node.monitor_port());
+    shy.send(begun);
+    raw_client plain(node.monitor_port());
+    plain.send("GET / HTTP/1.1\r\n\r\n");
+    CHECK(plain.read_line().find(" 400 ") != std::string::npos);
+  }
 }

@@ -60,6 +60,30 @@ def what_is_counted(options):
     served(options, test)
 
 
+def only_grow(options):
+    """Counters and histograms, while clients come, send and go."""
+
+    def test(server):
+        before = {}
+        for i in range(30):
+            one = Client(server, f"c{i}", "ab"[i % 2])
+            one.say(f"SUB foo.{i} 1\r\n" + f"PUB foo.{i} 5\r\nhello\r\n" * 20)
+            one.close()
+            body = server.ask("/metrics")[2]
+            kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", body, re.M))
+            for name, value in samples(body).items():
+                plain = name.partition("{")[0]
+                family = plain if plain in kinds else re.sub("_(bucket|count|sum)$", "", plain)
+                if kinds[family] in ("counter", "histogram"):
+                    assert value >= before.get(name, 0), (name, before[name], value)
+                    before[name] = value
+            assert set(before) <= set(samples(body)), "a counter is gone"
+        assert before["nuncio_received_messages_total"] == 602, before
+        assert before["nuncio_opened_connections_total"] == 31, before
+
+    served(options, test)
+
+
 def as_the_exporter(options):
     """The names that NATS' exporter for Prometheus makes of the same pages."""
 
@@ -142,7 +166,7 @@ def scraped_by_prometheus(options):
 
 def main():
     options = parse(__doc__)
-    return run_tests([what_is_counted, as_the_exporter, open_metrics, checked_by_promtool, scraped_by_prometheus], options)
+    return run_tests([what_is_counted, only_grow, as_the_exporter, open_metrics, checked_by_promtool, scraped_by_prometheus], options)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,14 @@ import re
 import socket
 import sys
 import tempfile
+import threading
+import time
+import types
 
 from certificates import WORLD, run_tests_with_certificates
 from real_clients import parse, peer, wait_until
 from watched import Client, Watched
+from web import Web
 
 CONFIG = """
 server_name: one
@@ -39,7 +43,7 @@ FLEETING = {
     "avg_fanout", "cache_hit_rate", "num_cache", "num_matches", "version", "tls_cert_not_after", "feature_flags", "disk_io_wait_stats",
     "pending_bytes",
 }
-# Requests of the system account that we don't answer yet are subscriptions that we don't have.
+# Each has its own for what the server itself is asked.
 SUBSCRIPTIONS = {"subscriptions", "num_subscriptions", "num_inserts", "total"}
 
 
@@ -157,22 +161,201 @@ def orders(options):
     with both(options) as (servers, stack):
         for server in servers:
             populate(server, stack)
-        for sort in ("cid", "start", "subs", "pending", "msgs_to", "msgs_from", "bytes_to", "bytes_from", "uptime"):
+        for sort in ("cid", "start", "subs", "msgs_to", "msgs_from", "bytes_to", "bytes_from", "uptime"):
             names = [[one["name"] for one in server.page(f"/connz?sort={sort}")["connections"]] for server in servers]
             values = [[one[key] for one in server.page(f"/connz?sort={sort}")["connections"]] for server in servers
                       for key in ("subscriptions", "out_msgs", "in_msgs", "out_bytes", "in_bytes")]
             # Equals are in any order.
             if sort in ("cid", "start", "uptime"):
                 assert names[0] == names[1], (sort, names)
-            if sort != "pending":
-                place = {"subs": 0, "msgs_to": 1, "msgs_from": 2, "bytes_to": 3, "bytes_from": 4}.get(sort)
-                assert place is None or values[place] == values[place + 5], (sort, values)
-        for sort in ("stop", "reason"):
-            for server in servers:
-                assert len(server.page(f"/connz?state=closed&sort={sort}")["connections"]) == 1
-        for sort in ("last", "idle", "rtt"):
-            for server in servers:
-                assert len(server.page(f"/connz?sort={sort}")["connections"]) == 4
+            place = {"subs": 0, "msgs_to": 1, "msgs_from": 2, "bytes_to": 3, "bytes_from": 4}.get(sort)
+            if place is not None:
+                assert values[place] == values[place + 5] == sorted(values[place], reverse=True), (sort, values)
+
+
+def in_order(values, falling=False):
+    assert len(set(values)) >= 3, values
+    assert values == sorted(values, reverse=falling), values
+
+
+def moment(text):
+    """Of a time as pages have it, whose zeros at the end are left out."""
+    head, _, rest = text.removesuffix("Z").partition(".")
+    return head + "." + rest.ljust(9, "0")
+
+
+def duration(text):
+    unit = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1}
+    return sum(float(number) * unit[name] for number, name in re.findall(r"([\d.]+)(ns|µs|ms|s)", text))
+
+
+def orders_of_activity(options):
+    with both(options) as (servers, stack):
+        for server in servers:
+            clients = populate(server, stack)
+            for name in ("other", "quiet", "speaker", "listener"):
+                time.sleep(0.02)  # moments that both servers tell apart
+                clients[name].say("PUB x.nobody 0\r\n\r\n")  # a PING is no activity
+            for sort, falling in (("last", True), ("idle", False)):
+                shown = server.page(f"/connz?sort={sort}")["connections"]
+                in_order([moment(one["last_activity"]) for one in shown], falling)
+                names = [one["name"] for one in shown]
+                assert names == ["listener", "speaker", "quiet", "other"][::1 if falling else -1], (sort, names)
+            in_order([moment(one["start"]) for one in server.page("/connz?sort=uptime")["connections"]], True)
+
+
+def orders_by_round_trip(options):
+    """Clients that answer PINGs after a while of their own."""
+    with both(options, "ping_interval: 200ms\nping_max: 50") as (servers, stack):
+        for server in servers:
+            over = threading.Event()
+            stack.callback(over.set)
+            delays = {"slow": 0.06, "quick": 0.001, "middling": 0.03}
+
+            def answer(one, delay, over=over):
+                with contextlib.suppress(OSError, ValueError):
+                    while not over.is_set():
+                        if one.file.readline().startswith(b"PING"):
+                            time.sleep(delay)
+                            one.socket.sendall(b"PONG\r\n")
+
+            for name, delay in delays.items():
+                one = Client(server, name, "a")
+                threading.Thread(target=answer, args=(one, delay), daemon=True).start()
+                stack.callback(one.socket.close)
+
+            def measured(server=server):
+                shown = server.page("/connz?sort=rtt")["connections"]
+                trips = [duration(one.get("rtt", "0s")) for one in shown]
+                return all(trip >= delays[one["name"]] for one, trip in zip(shown, trips)) and [one["name"] for one in shown] == list(
+                    sorted(delays, key=delays.get, reverse=True)) and trips == sorted(trips, reverse=True)
+
+            wait_until(measured, "round trips in their order")
+
+
+def orders_by_pending(options):
+    with both(options) as (servers, stack):
+        for server in servers:
+            def silent(name, subjects, server=server):
+                one = socket.socket()
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                one.connect((server.host, server.client_port))
+                stack.callback(one.close)
+                one.sendall(f'CONNECT {{"verbose":false,"user":"a","pass":"a","name":"{name}"}}\r\n'.encode()
+                            + "".join(f"SUB {subject} {i}\r\n" for i, subject in enumerate(subjects, 1)).encode() + b"PING\r\n")
+                got = b""
+                while b"PONG" not in got:
+                    got += one.recv(4096)
+
+            silent("some", ["fill"])
+            silent("more", ["fill", "fill"])
+            silent("most", ["fill", "fill", "fill"])
+            speaker = Client(server, "speaker", "a")
+            stack.callback(speaker.close)
+            for _ in range(8):  # more than the kernel takes
+                speaker.say("PUB fill 1000000\r\n" + "x" * 1_000_000 + "\r\n")
+
+            def settled(server=server):
+                shown = server.page("/connz?sort=pending")["connections"]
+                pending = [one["pending_bytes"] for one in shown]
+                return ([one["name"] for one in shown] == ["most", "more", "some", "speaker"] and pending == sorted(pending, reverse=True)
+                        and pending[2] > 0)
+
+            wait_until(settled, "what is pending, in its order")
+
+
+def orders_of_closed(options):
+    with both(options) as (servers, _):
+        for server in servers:
+            def ended(count, server=server):
+                wait_until(lambda: server.page("/connz?state=closed")["total"] == count, f"the end of {count}")
+
+            def last_words(text, server=server):
+                one = socket.create_connection((server.host, server.client_port), 20)
+                one.sendall(text.encode())
+                with contextlib.suppress(ConnectionError):
+                    while one.recv(4096):
+                        pass
+                one.close()
+
+            login = 'CONNECT {"verbose":false,"user":"a","pass":"a"}\r\n'
+            last_words(login + "PUB x 2000000\r\n")
+            ended(1)
+            Client(server, "gone", "a").close()
+            ended(2)
+            last_words('CONNECT {"verbose":false,"user":"a","pass":"wrong"}\r\n')
+            ended(3)
+            last_words(login + "SUB x..y 1\r\n" + "NONSENSE\r\n")
+            ended(4)
+            by_stop = server.page("/connz?state=closed&sort=stop")["connections"]
+            in_order([moment(one["stop"]) for one in by_stop], True)
+            in_order([one["reason"] for one in server.page("/connz?state=closed&sort=reason")["connections"]])
+            cids = [one["cid"] for one in by_stop]
+            assert cids == sorted(cids, reverse=True), cids  # each began after the one before had ended
+
+
+def counters_agree(options):
+    """What connections have sent and got, open or not, is what accounts and the server have."""
+    with both(options) as (servers, stack):
+        for server in servers:
+            clients = populate(server, stack)
+            clients["quiet"].say("PUB foo.z 3\r\nabc\r\n" * 50)
+            for one in clients.values():
+                one.say("")
+            names = ("in_msgs", "in_bytes", "out_msgs", "out_bytes")
+            connections = server.page("/connz?state=any")["connections"]
+            by_connection = [sum(one[name] for one in connections) for name in names]
+            accounts = server.page("/accstatz?unused=1")["account_statz"]
+            by_account = [sum(one[way][what] for one in accounts) for way in ("received", "sent") for what in ("msgs", "bytes")]
+            varz = server.page("/varz")
+            of_server = [varz[name] for name in names]
+            assert by_connection == of_server, (by_connection, of_server)
+            assert by_account == of_server, (by_account, of_server)
+            assert [varz[name.replace("_", "_client_")] for name in names] == of_server, varz
+            assert of_server[0] > 50 and of_server[2] > 50, of_server
+
+
+def stripped_headers(options):
+    """Who has no headers is counted what it gets; accounts and the server count what was published."""
+    with both(options) as (servers, stack):
+        answers = []
+        for server in servers:
+            clients = {}
+            for name, more in (("with", ',"headers":true'), ("without", ""), ("member", ""), ("speaker", ',"headers":true')):
+                clients[name] = Client(server, name, "a", more)
+                stack.callback(clients[name].close)
+            clients["with"].say("SUB x 1\r\n")
+            clients["without"].say("SUB x 1\r\n")
+            clients["member"].say("SUB x workers 1\r\n")
+            clients["speaker"].say("HPUB x 12 14\r\nNATS/1.0\r\n\r\nhi\r\nPUB x 5\r\nhello\r\n")
+            for one in clients.values():
+                one.say("")
+            shown = {one["name"]: (one["out_msgs"], one["out_bytes"]) for one in server.page("/connz")["connections"]}
+            varz = server.page("/varz")
+            account = next(one for one in server.page("/accstatz")["account_statz"] if one["acc"] == "A")
+            answers.append((shown, varz["out_msgs"], varz["out_bytes"], account["sent"]["msgs"], account["sent"]["bytes"]))
+        assert answers[0] == answers[1], answers
+        assert answers[0][0] == {"with": (2, 19), "without": (2, 7), "member": (2, 7), "speaker": (0, 0)}, answers
+
+
+def websocket_clients(options):
+    with both(options, "websocket { host: 127.0.0.1, port: -1, no_tls: true }") as (servers, stack):
+        for server in servers:
+            one = Web(types.SimpleNamespace(port=server.websocket_port))
+            stack.callback(one.socket.close)
+            assert not one.log_in(',"user":"a","pass":"a","name":"web","lang":"x","version":"1.2"')
+            one.send(b"SUB foo 1\r\nPUB foo 5\r\nhello\r\nPING\r\n")
+            one.until(b"PONG")
+            shown = server.page("/connz?subs=1")["connections"]
+            assert [(each["name"], each["type"], each["out_bytes"]) for each in shown] == [("web", "websocket", 5)], shown
+        for page in ("/connz?auth=1&subs=1", "/subsz?subs=1&acc=A", "/varz"):
+            same_page(servers, page)
+        for server in servers:
+            one = Web(types.SimpleNamespace(port=server.websocket_port))
+            one.log_in(',"user":"a","pass":"a","name":"gone"')
+            one.socket.close()
+            wait_until(lambda: server.page("/connz?state=closed")["total"] == 1, "the end of a connection")  # noqa: B023
+        same_page(servers, "/connz?state=closed&auth=1")
 
 
 def wrong_questions(options):
@@ -262,7 +445,8 @@ def tls_clients(options):
 
 def main():
     options = parse(__doc__)
-    return run_tests_with_certificates([pages, orders, wrong_questions, subscriptions_by_pages, remembered_connections, as_text, counted_requests, tls_clients], options)
+    return run_tests_with_certificates([pages, orders, orders_of_activity, orders_by_round_trip, orders_by_pending, orders_of_closed, counters_agree, stripped_headers,
+                                        websocket_clients, wrong_questions, subscriptions_by_pages, remembered_connections, as_text, counted_requests, tls_clients], options)
 
 
 if __name__ == "__main__":

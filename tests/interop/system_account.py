@@ -136,6 +136,10 @@ ASKED_OF_SERVERS = [
     ("CONNZ", '{"user":"a"}'),
     ("CONNZ", '{"acc":"A"}'),
     ("CONNZ", '{"acc":"NOBODY"}'),
+    ("CONNZ", '{"acc":"A","filter_subject":"foo.bar"}'),
+    ("CONNZ", '{"acc":"A","filter_subject":"foo.*","subscriptions":true}'),
+    ("CONNZ", '{"acc":"A","filter_subject":"nothing"}'),
+    ("CONNZ", '{"filter_subject":"foo.bar"}'),
     ("CONNZ", '{"sort":"bogus"}'),
     ("CONNZ", '{"sort":"stop"}'),
     ("CONNZ", '{"sort":5}'),
@@ -188,8 +192,8 @@ def ask_both(servers, stack, user, questions):
 
 def populate_quietly(server, stack):
     clients = [Client(server, "listener", "a"), Client(server, "other", "c")]
-    clients[0].say("SUB foo.* 1\r\nSUB foo.bar workers 2\r\n")
-    clients[1].say("SUB bar 1\r\nPUB bar 3\r\nabc\r\n")
+    clients[0].say("SUB foo.* 1\r\nSUB foo.bar workers 2\r\nSUB foo 3\r\n")
+    clients[1].say("SUB rest 2\r\nSUB bar 1\r\nPUB bar 3\r\nabc\r\n")
     for each in clients:
         stack.callback(each.close)
     gone = Client(server, "gone", "a")
@@ -368,6 +372,38 @@ def statsz_by_itself(options):
             assert asker.hear(f"$SYS.SERVER.{its}.STATSZ", 5)["server"]["seq"] > first["server"]["seq"]
 
 
+def crowd(options):
+    """Who asks faster than is answered, or has too much to say, holds up nobody."""
+    with both(options) as (servers, stack):
+        server = servers[0]
+        crowd = Asker(server, "c", "crowd")
+        other = Asker(server, "a", "other")
+        stack.callback(crowd.close)
+        stack.callback(other.close)
+        count = 20_000
+        crowd.send(f"PUB $SYS.REQ.SERVER.PING.CONNZ {crowd.inbox}.x 2\r\n{{}}\r\n" * count)
+        while other.ask("$SYS.REQ.USER.INFO", "", 0.5) == "silence":
+            pass
+        crowd.say("")
+        answer = json.loads(crowd.ask("$SYS.REQ.SERVER.PING.CONNZ", '{"user":"' + "x" * 100_000 + '"}'))
+        assert answer["error"]["code"] == 400, answer
+        wait_until(lambda: "requests and events left out" in server.process.log, "a word about it in the log")
+
+
+def odd_names(options):
+    """An account whose name is no part of a subject has no events."""
+    config = 'accounts { "a b": { users: [ {user: a, password: a} ] }, SYS: { users: [ {user: s, password: s} ] } }\nsystem_account: SYS'
+    with ServerProcess(options.server, config=config) as server:
+        server.client_port = server.port
+        asker = Asker(server, "s")
+        asker.say("SUB $SYS.ACCOUNT.> 1\r\n")
+        Client(server, "one", "a").close()
+        asker.say("")
+        assert json.loads(asker.ask("$SYS.REQ.SERVER.PING.CONNZ", '{"acc":"a b"}'))["data"]["total"] == 0
+        assert not asker.heard, asker.heard
+        asker.close()
+
+
 def tool(options):
     """The commands that an operator has in the fingers."""
     program = peer(options, "nats")
@@ -422,7 +458,7 @@ def tool(options):
 
 def main():
     options = parse(__doc__)
-    return run_tests([requests_to_servers, requests_to_accounts, requests_of_ordinary_users, without_a_system_account, events, refused_in_its_account, kick_and_lame_duck, reload, its_end, statsz_by_itself, tool], options)
+    return run_tests([requests_to_servers, requests_to_accounts, requests_of_ordinary_users, without_a_system_account, events, refused_in_its_account, kick_and_lame_duck, reload, its_end, statsz_by_itself, crowd, odd_names, tool], options)
 
 
 if __name__ == "__main__":

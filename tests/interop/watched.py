@@ -33,6 +33,7 @@ class Watched:
         self.process = ServerProcess(program, ["--ports_file_dir", str(folder)], config=config)
         self.folder = folder
         self.port = 0
+        self.websocket_port = 0
 
     def __enter__(self):
         self.process.start()
@@ -47,6 +48,7 @@ class Watched:
 
         wait_until(read, "what is in the ports file")
         self.port = int(found["monitoring"][0].rpartition(":")[2])
+        self.websocket_port = int(found["websocket"][0].rpartition(":")[2]) if found.get("websocket") else 0
         return self
 
     def __exit__(self, *_):

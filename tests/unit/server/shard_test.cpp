@@ -1,8 +1,11 @@
 #include "net/shard.hpp"
 
+#include "core/subscription.hpp"
 #include "memory_stream.hpp"
 #include "net/connection.hpp"
+#include "net/observer.hpp"
 #include "seed.hpp"
+#include "shard_world.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -12,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <future>
 #include <memory>
 #include <random>
@@ -26,53 +30,7 @@ using namespace nuncio;
 using namespace nuncio::server;
 using test::memory_peer;
 
-constexpr std::string_view hello = "CONNECT {\"verbose\":false,\"headers\":true}\r\n";
-
-// Shards without a listener; connections come from the test's memory.
-struct world {
-  explicit world(unsigned shards, options settings = {})
-      : shared(with_shards(std::move(settings), shards), log, 5) {
-    for (const auto& s : shared.shards) s->start();
-  }
-  world(const world&) = delete;
-  world& operator=(const world&) = delete;
-  ~world() {
-    for (const auto& s : shared.shards) s->request_stop();
-    for (const auto& s : shared.shards) s->join();
-  }
-  static options with_shards(options settings, unsigned shards) {
-    settings.shards = shards;
-    return settings;
-  }
-
-  void adopt(memory_peer& peer, unsigned shard) {
-    shared.connections.fetch_add(1);
-    auto& home = *shared.shards[shard];
-    home.adopt(peer.make_stream(home.io()), {});
-  }
-  // A client that has said CONNECT and subscribed.
-  void greet(memory_peer& peer, unsigned shard, std::string_view subscriptions = {}) {
-    adopt(peer, shard);
-    peer.send(std::string(hello).append(subscriptions).append("PING\r\n"));
-    REQUIRE(!peer.read_until("PONG\r\n").empty());
-  }
-  // Runs on the shard's thread, as a handler does.
-  template <class Work>
-  void on_shard(unsigned index, Work work) {
-    std::promise<void> done;
-    auto& s = *shared.shards[index];
-    boost::asio::post(s.io(), [&] {
-      s.enter();
-      work(s);
-      s.end_batch();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
-
-  silent_log log;
-  node shared;
-};
+using world = test::shard_world;
 
 }  // namespace
 
@@ -319,6 +277,50 @@ class tap final : public role, public receiver {
   std::string got;
 };
 
+// Has a subscription that may be visited for ever.
+class endless final : public role {
+ public:
+  explicit endless(connection& c)
+      : connection_(c), only_(subscription::create(c, 1, "a", "", "1")) {}
+  endless(const endless&) = delete;
+  endless& operator=(const endless&) = delete;
+  ~endless() override { subscription::destroy(only_); }
+
+  bool some_subscriptions(subscription_walk& from,
+                          std::size_t most,
+                          const std::function<void(const subscription&)>& visit) const override {
+    for (std::size_t i = 0; i < most; ++i) visit(*only_);
+    ++from.next;
+    return true;
+  }
+  void on_open() override { connection_.end(close_reason::kicked); }
+  verdict on_input(std::string_view) override { return {}; }
+  void on_timer() override {}
+  [[nodiscard]] bool can_move() const override { return true; }
+  void on_reload(const in_force&) override {}
+  bool on_lame_duck() override { return false; }
+  void on_close(close_reason) override {}
+  void deliver(const delivery&, bool) override {}
+  void on_exhausted(subscription*, std::uint32_t) override {}
+  [[nodiscard]] std::string describe() const override { return "endless"; }
+
+ private:
+  connection& connection_;
+  subscription* const only_;
+};
+
+// Keeps what it is told.
+class noting final : public observer {
+ public:
+  [[nodiscard]] bool wants_closed() const noexcept override { return true; }
+  void on_opened(const connection&, const account*) override {}
+  void on_closed(connection_view last, const account&) override {
+    ended.set_value(std::move(last));
+  }
+  void on_request(system_request) override {}
+  std::promise<connection_view> ended;
+};
+
 // `old.x` becomes `new.x`.
 class renamed final : public subject_mapping {
  public:
@@ -332,6 +334,16 @@ class renamed final : public subject_mapping {
 };
 
 }  // namespace
+
+TEST_CASE("connection: of its subscriptions some are shown when it ends, and no more looked at") {
+  noting watcher;
+  world w(1);
+  w.shared.watcher = &watcher;
+  w.shared.make_client = [](connection& c) { return std::make_unique<endless>(c); };
+  memory_peer peer;
+  w.adopt(peer, 0);
+  CHECK(watcher.ended.get_future().get().subscription_list.size() == 64);
+}
 
 TEST_CASE("connection: a role may suspend inside a batch; what follows waits, in order") {
   world w(1);

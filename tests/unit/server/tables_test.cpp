@@ -216,6 +216,66 @@ TEST_CASE("sid map: agrees with a map, and knows a subscription without looking 
   CHECK(sids.find("1") == nullptr);
 }
 
+TEST_CASE("sid map: a walk in steps sees each that stays, while others come and go") {
+  const auto seed = test_seed();
+  INFO(seed_text(seed));
+  std::mt19937_64 random(seed);
+  plain_receiver owner(1);
+  for (const bool is_emptied : {false, true}) {
+    CAPTURE(is_emptied);
+    for (std::uint32_t staying : {0U, 1U, 7U, 300U, 5000U}) {
+      CAPTURE(staying);
+      sid_map sids;
+      std::map<std::string, subscription*> there;
+      const auto add = [&](const std::string& sid) {
+        if (there.contains(sid)) return;
+        auto* const sub = subscription::create(owner, 1, "a", "", sid);
+        sids.insert(sub);
+        there[sid] = sub;
+      };
+      const auto remove = [&](const std::string& sid) {
+        const auto found = there.find(sid);
+        if (found == there.end()) return;
+        sids.erase(found->second);
+        subscription::destroy(found->second);
+        there.erase(found);
+      };
+      for (std::uint32_t i = 0; i < staying; ++i) add("stays" + std::to_string(i));
+      std::map<std::string, int> seen;
+      std::uint32_t parts = 0;
+      std::uint32_t next = 0;
+      std::size_t steps = 0;
+      bool is_more = true;
+      while (is_more) {
+        std::size_t at_once = 0;
+        is_more = sids.for_some(parts, next, 16, [&](const subscription* sub) {
+          ++at_once;
+          ++seen[std::string(sub->sid())];
+        });
+        // A part has more than one place once the map has grown.
+        if (staying == 5000) REQUIRE(at_once < 100);
+        REQUIRE(++steps < 100'000);
+        for (int i = 0; i < 40; ++i) {
+          const auto sid = std::to_string(random() % 20'000);
+          random() % 3 == 0 ? remove(sid) : add(sid);
+        }
+        if (is_emptied && steps == 20) {
+          for (std::uint32_t i = 0; i < staying; ++i) remove("stays" + std::to_string(i));
+          while (!there.empty()) remove(there.begin()->first);
+          for (int i = 0; i < 5; ++i) add(std::to_string(i));
+        }
+      }
+      for (const auto& [sid, times] : seen) {
+        if (times != 1) FAIL(sid << " is seen " << times << " times");
+      }
+      for (std::uint32_t i = 0; i < staying && !is_emptied; ++i) {
+        REQUIRE(seen.contains("stays" + std::to_string(i)));
+      }
+      for (const auto& [sid, sub] : there) subscription::destroy(sub);
+    }
+  }
+}
+
 TEST_CASE("sid map: a million sids, more than a tag tells apart, come and go") {
   plain_receiver owner(1);
   sid_map sids;

@@ -87,4 +87,9 @@ struct options {
   std::size_t max_traced_size = 0;  ///< bytes of a payload in a trace; 0: all
 };
 
+/// Address that the pages of monitoring are listened for on: their own, or that for clients.
+[[nodiscard]] inline const std::string& monitor_host(const options& of) noexcept {
+  return of.monitor.host.empty() ? of.host : of.monitor.host;
+}
+
 }  // namespace nuncio::server

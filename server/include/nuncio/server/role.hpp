@@ -4,6 +4,7 @@
 #include <nuncio/server/close_reason.hpp>
 #include <nuncio/server/views.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +32,12 @@ struct delivery {
   const role* sender = nullptr;  ///< whose connection published it; null: the server itself
   shard* from =
       nullptr;  ///< on whose thread this is; publish from there only later, by posting to it
+};
+
+/// How far a walk over a role's subscriptions has come. Between its steps they may come and go.
+struct subscription_walk {
+  std::uint32_t parts = 0;  ///< that the role has divided them into; 0: it is at the beginning
+  std::uint32_t next = 0;   ///< the first of them that hasn't been visited
 };
 
 /// What a connection means. The connection moves bytes; the role understands them. Nothing outside
@@ -90,8 +97,29 @@ class role {
   virtual void identify(connection_view&) const {}
   /// Calls visit(const subscription&) for each of its subscriptions.
   virtual void each_subscription(const std::function<void(const subscription&)>&) const {}
+  /// Likewise for some, `most` at the most or little more, from where `from` is, which goes on with
+  /// them; false: these were the last. Those that are there all the time are visited once each; of
+  /// others no two with the same sid.
+  virtual bool some_subscriptions(subscription_walk& from,
+                                  std::size_t most,
+                                  const std::function<void(const subscription&)>& visit) const;
   /// One line for logs: kind, id and who it is.
   [[nodiscard]] virtual std::string describe() const = 0;
 };
+
+// Good enough for a role that only ever adds some, and has no hundreds of thousands.
+inline bool role::some_subscriptions(subscription_walk& from,
+                                     std::size_t most,
+                                     const std::function<void(const subscription&)>& visit) const {
+  const std::size_t end = from.next + most;
+  std::uint32_t at = 0;
+  each_subscription([&](const subscription& each) {
+    if (at >= from.next && at < end) visit(each);
+    ++at;
+  });
+  from.parts = at;
+  from.next = static_cast<std::uint32_t>(std::min<std::size_t>(at, end));
+  return from.next < at;
+}
 
 }  // namespace nuncio::server

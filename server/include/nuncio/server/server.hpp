@@ -55,8 +55,9 @@ class server {
   void enter_lame_duck(std::function<void()> done);
 
   /// Puts other options into force while the server runs; returns once every shard goes by them.
-  /// What `host`, `port`, `name`, `shards`, `busy_poll`, `max_pending`, the lame duck's times and
-  /// `system_account` say has no effect, as it takes another server.
+  /// What `listen`, `host`, `port`, `name`, `shards`, `busy_poll`, `max_pending`, the lame duck's
+  /// times, `system_account`, host and port of `websocket` and all of `monitor` say has no effect,
+  /// as it takes another server. HTTPS of that still needs `tls`.
   ///
   /// Clients whose user is gone or has another password are sent `Authorization Violation`, those
   /// whose user is in another account now are closed, and subscriptions that aren't allowed any
