@@ -101,13 +101,20 @@ bool system_account::post(Work work) {
   wake_();
   boost::asio::post(io_, [this, work = std::move(work)]() mutable {
     under_way_.fetch_sub(1, std::memory_order_relaxed);
-    if (const auto lost = lost_.exchange(0, std::memory_order_relaxed); lost != 0) {
-      from_.of.log.write(log_level::warn, "System account: " + std::to_string(lost) +
-                                              " requests and events left out, too many at a time");
-    }
+    note_lost();
     work();
   });
   return true;
+}
+
+// Any client can ask too much: a line a second is enough.
+void system_account::note_lost() {
+  if (lost_.load(std::memory_order_relaxed) == 0) return;
+  std::uint64_t skipped = 0;
+  if (!lost_notice_.allow(std::chrono::steady_clock::now(), skipped)) return;
+  const auto lost = lost_.exchange(0, std::memory_order_relaxed);
+  from_.of.log.write(log_level::warn, "System account: " + std::to_string(lost) +
+                                          " requests and events left out, too many at a time");
 }
 
 void system_account::on_request(system_request asked) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/observer.hpp"
+#include "net/rate_limited.hpp"
 #include "pages.hpp"
 #include "system_requests.hpp"
 #include "turnstile.hpp"
@@ -62,6 +63,7 @@ class system_account {
   [[nodiscard]] bool has_room(std::atomic<std::uint32_t>& taken, std::uint32_t most);
   template <class Work>
   bool post(Work work);
+  void note_lost();
   [[nodiscard]] boost::json::object next_server();
   void begin_answer(const std::shared_ptr<const system_request>& asked);
   void answer(const system_request& asked, const std::string& text) const;
@@ -84,6 +86,7 @@ class system_account {
   std::atomic<std::uint32_t> under_way_{0};  // from shards to the monitor's thread
   std::atomic<std::uint32_t> asked_{0};      // requests, until they are answered
   std::atomic<std::uint64_t> lost_{0};
+  rate_limited lost_notice_;
 
   // The monitor's thread.
   protocol::nuid ids_;
