@@ -434,8 +434,9 @@ std::vector<std::string> request_subjects(const node& of, const account& in) {
   add(idz);
   add(statsz_name);
   for (const auto& each : of_server) add(each.name);
-  for (const auto name : {reload, kick, lame_duck})
+  for (const auto name : {reload, kick, lame_duck}) {
     out.push_back(std::string(to_this).append(name));
+  }
   const auto of_any = std::string(to_accounts) + "*.";
   for (const auto& each : of_account) out.push_back(std::string(of_any).append(each.name));
   out.push_back(std::string(of_any).append(conns));
