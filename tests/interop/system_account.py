@@ -109,8 +109,11 @@ def comparable(answer):
     return found
 
 
-# Also what grows with the answers, which hold names of features there.
-MOMENT = {"seq", "time", "timestamp", "id", "subject", "bytes", "out_bytes", "out_client_bytes"}
+# Also what grows with each question: nats-server counts one before or after it is answered, and its answers hold names of features.
+MOMENT = {
+    "seq", "time", "timestamp", "id", "subject", "msgs", "bytes", "in_msgs", "in_bytes", "out_msgs", "out_bytes", "in_client_msgs",
+    "in_client_bytes", "out_client_msgs", "out_client_bytes",
+}
 
 
 def compare(what, ours, theirs):
