@@ -69,8 +69,8 @@ class server {
   /// Source:  nats-server 2.15.2, server/reload.go, checked against a live one.
   void reload(options settings);
 
-  /// Has `handler` called when the system account asks for the configuration to be read anew
-  /// (`$SYS.REQ.SERVER.<id>.RELOAD`), on a thread of the server's. It must not do so there, but has
+  /// Has `handler` called when the system account asks for the configuration to be read anew, on a
+  /// thread of the server's. It must not do so there, but has
   /// another thread do it, and `done` called then with what was wrong, or nothing, on any thread.
   /// Without a handler such requests are refused. Pre: before start().
   void set_reload_handler(std::function<void(std::function<void(std::string)> done)> handler);
