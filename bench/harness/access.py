@@ -89,7 +89,7 @@ def run_accounts(server: Server) -> dict:
                 connections.append(connection)
         for connection in connections:
             text = b""
-            while not text.endswith(b"PONG\r\n"):
+            while b"PONG\r\n" not in text:  # a PING of the server's may follow
                 got = connection.recv(4096)
                 if not got:
                     raise RunError(f"the server closed: {text[-200:]!r}")
