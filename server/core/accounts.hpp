@@ -40,11 +40,16 @@ class accounts {
     const std::scoped_lock held(lock_);
     return id == 0 || id > all_.size() ? std::string() : all_[id - 1].name;
   }
-  /// 0: there is none of this name.
-  [[nodiscard]] std::uint32_t id_of(std::string_view name) {
+  /// Null: there is none of this name.
+  [[nodiscard]] const account* find(std::string_view name) {
     const std::scoped_lock held(lock_);
     const auto known = by_name_.find(name);
-    return known == by_name_.end() ? 0 : known->second->id;
+    return known == by_name_.end() ? nullptr : known->second;
+  }
+  /// 0: there is none of this name.
+  [[nodiscard]] std::uint32_t id_of(std::string_view name) {
+    const auto* const found = find(name);
+    return found == nullptr ? 0 : found->id;
   }
   /// Calls use(account&) for each, in the order in which they were made; it must not come back
   /// here.

@@ -85,16 +85,15 @@ json::object account_statistics(const account& of) {
 }
 
 page accountz(const sources& from, std::string name) {
-  std::vector<const account*> all;
-  from.of.all_accounts.for_each([&all](const account& each) { all.push_back(&each); });
   auto out = envelope(from);
   if (!name.empty()) {
-    const auto found =
-        std::find_if(all.begin(), all.end(), [&](const account* a) { return a->name == name; });
-    if (found == all.end()) throw page_error(400, "Account " + name + " does not exist");
-    out["account_detail"] = co_await detail_of(from, **found);
+    const auto* const found = from.of.all_accounts.find(name);
+    if (found == nullptr) throw page_error(400, "Account " + name + " does not exist");
+    out["account_detail"] = co_await detail_of(from, *found);
     co_return out;
   }
+  std::vector<const account*> all;
+  from.of.all_accounts.for_each([&all](const account& each) { all.push_back(&each); });
   std::sort(all.begin(), all.end(),
             [](const account* a, const account* b) { return a->name < b->name; });
   json::array names;

@@ -203,8 +203,9 @@ void system_account::on_opened(const connection& which, const account* before) {
 }
 
 void system_account::on_closed(const connection_view& last, const account& its) {
-  if (system_ == nullptr) return;
   const bool is_refused = last.reason == close_reason::authorization;
+  if (system_ == nullptr) return;
+  if (!is_refused && system_->subscriptions.load(std::memory_order_relaxed) == 0) return;
   const auto refused = events::of_server(from_.of.identity.info.server_id, "CLIENT.AUTH.ERR");
   const bool is_heard_in_account = is_refused && is_heard(its, events::refused_in_account);
   const bool is_heard_as_refused = is_refused && is_heard(*system_, refused);

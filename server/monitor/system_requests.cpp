@@ -248,10 +248,7 @@ std::string idz_text(const node& of) {
 
 // Only who has connections says so.
 request_answer answer_conns(const request_sources& from, std::string_view name) {
-  const account* found = nullptr;
-  from.pages.of.all_accounts.for_each([&](const account& each) {
-    if (each.name == name) found = &each;
-  });
+  const auto* const found = from.pages.of.all_accounts.find(name);
   if (found == nullptr || found->connections.load(std::memory_order_relaxed) == 0) {
     return ready_answer(std::nullopt);
   }
@@ -285,12 +282,7 @@ request_answer answer_nsubs(const request_sources& from, request_options said) {
   const auto name = said.text("acc");
   auto subject = said.text("subject");
   auto queue = said.text("queue");
-  const account* in = nullptr;
-  if (said.error().empty()) {
-    from.pages.of.all_accounts.for_each([&](const account& each) {
-      if (each.name == name) in = &each;
-    });
-  }
+  const account* const in = said.error().empty() ? from.pages.of.all_accounts.find(name) : nullptr;
   return answer_count(from, in, std::move(subject), std::move(queue));
 }
 
