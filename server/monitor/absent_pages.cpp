@@ -16,6 +16,10 @@ json::object envelope(const node& of) {
 
 }  // namespace
 
+page ready(json::value made) {
+  co_return made;
+}
+
 json::value routez(const node& of) {
   return json::object{{"server_id", of.identity.info.server_id},
                       {"server_name", of.identity.info.server_name},

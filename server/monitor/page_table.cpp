@@ -16,10 +16,6 @@ void check(const query& asked) {
   if (!asked.error().empty()) throw page_error(400, asked.error());
 }
 
-page ready(json::value made) {
-  co_return made;
-}
-
 page varz_for(const sources& from, query&) {
   return varz(from);
 }
@@ -63,14 +59,7 @@ page accstatz_for(const sources& from, query& asked) {
 }
 
 page healthz_for(const sources&, query& asked) {
-  health_options what;
-  for (const auto* of_jetstream : {"js-enabled-only", "js-server-only", "js-meta-only"}) {
-    static_cast<void>(asked.boolean(of_jetstream));
-  }
-  what.details = asked.boolean("details");
-  what.account = asked.text("account");
-  what.stream = asked.text("stream");
-  what.consumer = asked.text("consumer");
+  const auto what = health_options_of(asked);
   check(asked);
   return healthz(what);
 }

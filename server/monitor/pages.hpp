@@ -103,6 +103,23 @@ struct health_options {
 /// Its `status_code` is that of HTTP, and no part of the page over HTTP.
 [[nodiscard]] page healthz(health_options what);
 
+/// What a query or a request says of healthz.
+template <class Said>
+[[nodiscard]] health_options health_options_of(Said& said) {
+  health_options out;
+  for (const auto* of_jetstream : {"js-enabled-only", "js-server-only", "js-meta-only"}) {
+    static_cast<void>(said.boolean(of_jetstream));
+  }
+  out.account = said.text("account");
+  out.stream = said.text("stream");
+  out.consumer = said.text("consumer");
+  out.details = said.boolean("details");
+  return out;
+}
+
+/// One that is made already.
+[[nodiscard]] page ready(boost::json::value made);
+
 // Of what there is none here.
 
 [[nodiscard]] boost::json::value routez(const node& of);

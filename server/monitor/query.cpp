@@ -1,6 +1,7 @@
 #include "query.hpp"
 
 #include "core/quoted.hpp"
+#include "core/same_text.hpp"
 
 #include <fmt/format.h>
 
@@ -43,14 +44,6 @@ std::string_view parse(std::string_view text, Integer& out) {
   const auto [at, failed] = std::from_chars(begin, end, out);
   if (failed == std::errc::result_out_of_range) return out_of_range;  // whatever comes behind
   return at != end || failed != std::errc{} ? bad_syntax : std::string_view{};
-}
-
-bool same_text(std::string_view text, std::string_view lower) noexcept {
-  const auto lowered = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-  };
-  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(),
-                    [&](char a, char b) { return lowered(a) == b; });
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "request_options.hpp"
 
+#include "core/same_text.hpp"
+
 #include <boost/json/array.hpp>
 #include <boost/json/error.hpp>
 #include <boost/json/parse.hpp>
@@ -30,14 +32,6 @@ std::string_view kind_of(const json::value& found) {
   }
 }
 
-bool same_name(std::string_view a, std::string_view b) {
-  const auto lowered = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-  };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lowered(x) == lowered(y); });
-}
-
 }  // namespace
 
 request_options::request_options(std::string_view payload) {
@@ -61,7 +55,7 @@ const json::value* request_options::find(std::string_view name) const {
   const auto* found = all_.if_contains(name);
   if (found == nullptr) {
     const auto* const other = std::find_if(
-        all_.begin(), all_.end(), [name](const auto& each) { return same_name(each.key(), name); });
+        all_.begin(), all_.end(), [name](const auto& each) { return same_text(each.key(), name); });
     if (other != all_.end()) found = &other->value();
   }
   return found == nullptr || found->is_null() ? nullptr : found;

@@ -37,10 +37,6 @@ constexpr std::array about_itself{user_info_subject, std::string_view("$SYS.REQ.
                                   std::string_view("$SYS.REQ.ACCOUNT.PING.CONNZ"),
                                   std::string_view("$SYS.REQ.ACCOUNT.PING.STATZ")};
 
-page ready(json::value made) {
-  co_return made;
-}
-
 page varz_for(const sources& from, request_options&, const std::string&) {
   return varz(from);
 }
@@ -82,15 +78,7 @@ page accountz_for(const sources& from, request_options& said, const std::string&
 }
 
 page healthz_for(const sources&, request_options& said, const std::string&) {
-  health_options what;
-  for (const auto* of_jetstream : {"js-enabled-only", "js-server-only", "js-meta-only"}) {
-    static_cast<void>(said.boolean(of_jetstream));
-  }
-  what.account = said.text("account");
-  what.stream = said.text("stream");
-  what.consumer = said.text("consumer");
-  what.details = said.boolean("details");
-  return healthz(std::move(what));
+  return healthz(health_options_of(said));
 }
 
 page routez_for(const sources& from, request_options&, const std::string&) {

@@ -1,6 +1,8 @@
 // The only file of the server that includes Beast, which takes its time to compile.
 #include "websocket_upgrade.hpp"
 
+#include "core/same_text.hpp"
+
 #include <nuncio/protocol/base64.hpp>
 
 #include <boost/asio/buffer.hpp>
@@ -87,10 +89,6 @@ std::string_view view(beast::string_view text) noexcept {
 
 std::string_view field(const request& of, std::string_view name) {
   return view(of[beast::string_view(name.data(), name.size())]);
-}
-
-bool same_text(std::string_view a, std::string_view b) noexcept {
-  return beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
 }
 
 std::string_view trimmed(std::string_view text) noexcept {
