@@ -1,11 +1,11 @@
 #include "raw_client.hpp"
 #include "test_server.hpp"
+#include "users_loop.hpp"
 
 #include <nuncio/server/in_process.hpp>
 #include <nuncio/server/server.hpp>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -223,25 +223,7 @@ TEST_CASE("pages: a server on its user's loop stops, or goes, in the middle of a
     auto asker = asking(node->monitor_port(),
                         round % 2 == 0 ? "/connz?subs=1" : "/subsz?subs=1&test=orders.1");
     // As many handlers as there are; some twenty are the walk's.
-    loop.restart();
-    for (int i = 0; i < round; ++i) loop.run_one_for(5ms);
-    switch (round % 3) {
-      case 0:
-        boost::asio::post(loop, [&] { node.reset(); });
-        break;
-      case 1:
-        boost::asio::post(loop, [&] { node->stop(); });
-        break;
-      default:
-        node.reset();
-        break;
-    }
-    loop.restart();
-    loop.run_for(5ms);
-    node.reset();
-    asker.read_to_end();  // throws if it doesn't end
-    loop.restart();
-    loop.run_for(1ms);
+    test::end_after(round, loop, node, asker);
   }
 }
 

@@ -1,9 +1,9 @@
 #include "raw_client.hpp"
+#include "users_loop.hpp"
 
 #include <nuncio/server/server.hpp>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -117,25 +117,7 @@ TEST_CASE("system account: a server on its user's loop stops, or goes, while it 
     looking.send("CONNECT {" + std::string(as_system) + "}\r\nSUB $SYS.> 1\r\n");
     while (node->statistics().subscriptions < 1) loop.run_for(1ms);
     for (int i = 0; i < 20; ++i) looking.send("PUB $SYS.REQ.SERVER.PING.CONNZ x 0\r\n\r\n");
-    loop.restart();
-    for (int i = 0; i < round; ++i) loop.run_one_for(5ms);
-    switch (round % 3) {
-      case 0:
-        boost::asio::post(loop, [&] { node.reset(); });
-        break;
-      case 1:
-        boost::asio::post(loop, [&] { node->stop(); });
-        break;
-      default:
-        node.reset();
-        break;
-    }
-    loop.restart();
-    loop.run_for(5ms);
-    node.reset();
-    looking.read_to_end();  // throws if it doesn't end
-    loop.restart();
-    loop.run_for(1ms);
+    test::end_after(round, loop, node, looking);
   }
 }
 

@@ -214,9 +214,23 @@ TEST_CASE("connection: an error is said even if the stream takes it a byte at a 
 
 namespace {
 
+// Does nothing, whatever happens.
+class idle_role : public role {
+ public:
+  void on_open() override {}
+  verdict on_input(std::string_view) override { return {}; }
+  void on_timer() override {}
+  [[nodiscard]] bool can_move() const override { return true; }
+  void on_reload(const in_force&) override {}
+  bool on_lame_duck() override { return false; }
+  void on_close(close_reason) override {}
+  void deliver(const delivery&, bool) override {}
+  void on_exhausted(subscription*, std::uint32_t) override {}
+};
+
 // Upper-cases lines; a line `wait` suspends it, in the middle of a batch, until somebody resumes
 // it.
-class line_role final : public role {
+class line_role final : public idle_role {
  public:
   explicit line_role(connection& c) : connection_(c) {}
 
@@ -240,13 +254,6 @@ class line_role final : public role {
       connection_.send(std::string(line) + "!\n");
     }
   }
-  void on_timer() override {}
-  [[nodiscard]] bool can_move() const override { return true; }
-  void on_reload(const in_force&) override {}
-  bool on_lame_duck() override { return false; }
-  void on_close(close_reason) override {}
-  void deliver(const delivery&, bool) override {}
-  void on_exhausted(subscription*, std::uint32_t) override {}
   [[nodiscard]] std::string describe() const override { return "lines"; }
 
  private:
@@ -254,7 +261,7 @@ class line_role final : public role {
 };
 
 // Takes messages by itself, as a tap or a route does.
-class tap final : public role, public receiver {
+class tap final : public idle_role, public receiver {
  public:
   tap() : receiver(77) {
     flags = takes_itself;
@@ -264,21 +271,13 @@ class tap final : public role, public receiver {
     got += std::string(m.subject) + " " + std::string(m.reply) + " " + std::string(m.headers) +
            std::string(m.payload) + (last ? " last" : "") + ";";
   }
-  void on_open() override {}
-  verdict on_input(std::string_view) override { return {}; }
-  void on_timer() override {}
-  [[nodiscard]] bool can_move() const override { return true; }
-  void on_reload(const in_force&) override {}
-  bool on_lame_duck() override { return false; }
-  void on_close(close_reason) override {}
-  void on_exhausted(subscription*, std::uint32_t) override {}
   [[nodiscard]] std::string describe() const override { return "tap"; }
 
   std::string got;
 };
 
 // Has a subscription that may be visited for ever.
-class endless final : public role {
+class endless final : public idle_role {
  public:
   explicit endless(connection& c)
       : connection_(c), only_(subscription::create(c, 1, "a", "", "1")) {}
@@ -294,14 +293,6 @@ class endless final : public role {
     return true;
   }
   void on_open() override { connection_.end(close_reason::kicked); }
-  verdict on_input(std::string_view) override { return {}; }
-  void on_timer() override {}
-  [[nodiscard]] bool can_move() const override { return true; }
-  void on_reload(const in_force&) override {}
-  bool on_lame_duck() override { return false; }
-  void on_close(close_reason) override {}
-  void deliver(const delivery&, bool) override {}
-  void on_exhausted(subscription*, std::uint32_t) override {}
   [[nodiscard]] std::string describe() const override { return "endless"; }
 
  private:
