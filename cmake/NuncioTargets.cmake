@@ -17,7 +17,11 @@ target_include_directories(nuncio_msgpack SYSTEM INTERFACE $<BUILD_INTERFACE:${N
 # Private to our own targets, so that users of the libraries never inherit them.
 add_library(nuncio_warnings INTERFACE)
 target_compile_options(nuncio_warnings INTERFACE
-  -Wall -Wextra -Wconversion -Wshadow -Wold-style-cast -Wimplicit-fallthrough)
+  -Wall -Wextra -Wconversion -Wold-style-cast -Wimplicit-fallthrough)
+# Sources that are compiled as one see each other's unnamed namespaces.
+if(NOT CMAKE_UNITY_BUILD)
+  target_compile_options(nuncio_warnings INTERFACE -Wshadow)
+endif()
 # g++ 12 takes std::string's operator+ for an overlapping copy (its bug 105651).
 target_compile_options(nuncio_warnings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 # Designated initialisers leave fields out on purpose.
@@ -48,6 +52,12 @@ if(NUNCIO_INSTALL)
   endif()
 endif()
 
+# nuncio_alone(SOURCE...): these are never compiled as one with others (CMAKE_UNITY_BUILD), with whose unnamed namespaces
+# or macros they collide. To be called where the target is made.
+function(nuncio_alone)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 # A room: its own folder is private, its include/ folder is what others see. One with a COMPONENT is installed with it.
 function(nuncio_room name)
   cmake_parse_arguments(ARG "" "COMPONENT" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
@@ -75,4 +85,7 @@ function(nuncio_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} nuncio_warnings)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  if("threaded" IN_LIST ARG_LABELS)
+    add_dependencies(threaded_tests ${name})
+  endif()
 endfunction()

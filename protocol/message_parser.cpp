@@ -14,16 +14,16 @@ namespace {
 using kind = server_event::kind;
 
 /// Verbs whose line says it all. MSG and HMSG are handled apart.
-struct verb_row {
+struct event_row {
   std::string_view name;  ///< in capitals
   kind what;
   bool has_text;
 };
 
-constexpr std::array verbs{
-    verb_row{"PING", kind::ping, false}, verb_row{"PONG", kind::pong, false},
-    verb_row{"+OK", kind::ok, false},    verb_row{"-ERR", kind::err, true},
-    verb_row{"INFO", kind::info, true},
+constexpr std::array events{
+    event_row{"PING", kind::ping, false}, event_row{"PONG", kind::pong, false},
+    event_row{"+OK", kind::ok, false},    event_row{"-ERR", kind::err, true},
+    event_row{"INFO", kind::info, true},
 };
 
 /// One large message shall not keep its memory for as long as the connection lives.
@@ -198,7 +198,7 @@ void message_parser::parse_one(std::string_view bytes, server_event& out, std::s
       return parse_message(line.substr(name.size()), bytes, has_header, out, used);
     }
   }
-  for (const auto& row : verbs) {
+  for (const auto& row : events) {
     if (!starts_with_verb(line, row.name)) continue;
     out.what = row.what;
     if (row.has_text) out.text = trim(line.substr(row.name.size()));

@@ -1,4 +1,4 @@
-"""What the checks share: the project's sources and how each of them is compiled in the release preset."""
+"""What the checks share: the project's sources, and how each of them is compiled."""
 
 import json
 import os
@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build" / "release"
 
 
 def sources(*patterns):
@@ -17,15 +16,15 @@ def sources(*patterns):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
-def load():
-    """Compiler arguments by source (path below the root), without launcher, compiler, input and outputs."""
-    path = BUILD / "compile_commands.json"
+def load(preset):
+    """Compiler arguments by what is compiled (path below the root), without launcher, compiler, input and outputs."""
+    path = ROOT / "build" / preset / "compile_commands.json"
     if not path.exists():
-        sys.exit(f"there is no {path.relative_to(ROOT)}; run scripts/build first")
+        sys.exit(f"there is no {path.relative_to(ROOT)}; run scripts/build {preset} first")
     flags = {}
     for entry in json.loads(path.read_text()):
         source = os.path.relpath(os.path.join(entry["directory"], entry["file"]), ROOT)
-        if source.endswith(".cpp") and not source.startswith(("..", "build/")):
+        if source.endswith((".cpp", ".cxx")) and not source.startswith(".."):
             flags[source] = strip(shlex.split(entry["command"]), entry["file"])
     return flags
 

@@ -1,5 +1,6 @@
 #include "authenticator.hpp"
 #include "core/mappings.hpp"
+#include "core/quoted.hpp"
 
 #include <nuncio/protocol/nkey.hpp>
 #include <nuncio/protocol/subject.hpp>
@@ -14,10 +15,6 @@ namespace {
 
 using sentences = std::vector<std::string>;
 using names = std::unordered_set<std::string_view>;
-
-std::string quoted(std::string_view text) {
-  return '"' + std::string(text) + '"';
-}
 
 void check_rules(const subject_rules& rules,
                  bool may_name_queue,

@@ -1,5 +1,7 @@
 #include "mappings.hpp"
 
+#include "quoted.hpp"
+
 #include <nuncio/protocol/subject.hpp>
 
 #include <algorithm>
@@ -13,10 +15,6 @@ namespace nuncio::server {
 namespace {
 
 constexpr int whole = 100;  // percent
-
-std::string quoted(std::string_view text) {
-  return '"' + std::string(text) + '"';
-}
 
 std::vector<std::string> sources_of(const std::vector<mapping_options>& all) {
   std::vector<std::string> out;

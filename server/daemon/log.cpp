@@ -20,9 +20,10 @@
 namespace nuncio::server::daemon {
 namespace {
 
-// spdlog's levels, in the order of log_level.
-constexpr std::array levels{spdlog::level::trace, spdlog::level::debug, spdlog::level::info,
-                            spdlog::level::warn,  spdlog::level::err,   spdlog::level::critical};
+// spdlog's spdlog_levels, in the order of log_level.
+constexpr std::array spdlog_levels{spdlog::level::trace, spdlog::level::debug,
+                                   spdlog::level::info,  spdlog::level::warn,
+                                   spdlog::level::err,   spdlog::level::critical};
 constexpr std::array<std::string_view, 6> names{"TRC", "DBG", "INF", "WRN", "ERR", "FTL"};
 
 // `%*` in a pattern: the three letters that stand for a level.
@@ -124,7 +125,7 @@ void log::write(log_level level, std::string_view text) noexcept {
   try {
     // JSON has escapes of its own.
     const bool is_json = is_json_.load(std::memory_order_relaxed);
-    std::atomic_load(&logger_)->log(levels.at(static_cast<std::size_t>(level)), "{}",
+    std::atomic_load(&logger_)->log(spdlog_levels.at(static_cast<std::size_t>(level)), "{}",
                                     is_json ? std::string(text) : on_one_line(text));
   } catch (...) {
     std::fputs("nuncio-server: a log line could not be written\n", stderr);

@@ -11,7 +11,7 @@ namespace {
 
 namespace json = boost::json;
 
-json::object to_json(const traffic& of) {
+json::object traffic_json(const traffic& of) {
   const json::object none{{"msgs", 0}, {"bytes", 0}};
   return {{"msgs", of.messages.load(std::memory_order_relaxed)},
           {"bytes", of.bytes.load(std::memory_order_relaxed)},
@@ -79,8 +79,8 @@ json::object account_statistics(const account& of) {
           {"leafnodes", 0},
           {"total_conns", connections},
           {"num_subscriptions", subscriptions_of(of)},
-          {"sent", to_json(of.sent)},
-          {"received", to_json(of.received)},
+          {"sent", traffic_json(of.sent)},
+          {"received", traffic_json(of.received)},
           {"slow_consumers", of.slow_consumers.load(std::memory_order_relaxed)}};
 }
 

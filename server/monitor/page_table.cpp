@@ -105,7 +105,7 @@ page raftz_for(const sources&, query&) {
 constexpr std::string_view two = "  ";
 constexpr std::string_view three = "   ";
 
-constexpr std::array table{
+constexpr std::array pages{
     page_row{"/varz", "General", "/varz", two, false, varz_for},
     page_row{"/jsz", "JetStream", "/jsz", two, false, jsz_for},
     page_row{"/connz", "Connections", "/connz", two, true, connz_for},
@@ -124,9 +124,9 @@ constexpr std::array table{
 }  // namespace
 
 const page_row* find_page(std::string_view path) noexcept {
-  const auto* const found = std::find_if(table.begin(), table.end(),
+  const auto* const found = std::find_if(pages.begin(), pages.end(),
                                          [path](const page_row& r) { return r.path == path; });
-  return found == table.end() ? nullptr : found;
+  return found == pages.end() ? nullptr : found;
 }
 
 std::string index_page() {
@@ -134,7 +134,7 @@ std::string index_page() {
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>nuncio</title>\n"
       "<style>body{font-family:system-ui,sans-serif;margin:2rem} a{display:block;padding:.2rem 0}"
       "</style></head>\n<body><h1>nuncio</h1>\n";
-  for (const auto& each : table) {
+  for (const auto& each : pages) {
     if (each.title.empty()) continue;
     out.append("<a href=\".").append(each.path).append("\">").append(each.title).append("</a>\n");
   }

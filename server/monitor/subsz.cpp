@@ -24,9 +24,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::int64_t default_limit = 1024;
+constexpr std::int64_t default_subscriptions = 1024;
 
-struct wanted {
+struct wanted_subscriptions {
   std::uint32_t account_id = 0;  // 0: all
   std::string subject;           // a message to it; empty: all
 };
@@ -50,14 +50,14 @@ struct listed {
   std::list<subscription_view> list;
 };
 
-bool is_wanted(const subscription& one, const wanted& what) {
+bool is_wanted(const subscription& one, const wanted_subscriptions& what) {
   if (what.account_id != 0 && one.account != what.account_id) return false;
   return what.subject.empty() || protocol::matches(what.subject, one.subject());
 }
 
 // What a walk does with each subscription.
 struct counter {
-  wanted what;
+  wanted_subscriptions what;
 
   bool operator()(const subscription& each, count& to) const {
     to.matching += is_wanted(each, what) ? 1 : 0;
@@ -65,7 +65,7 @@ struct counter {
   }
 };
 struct lister {
-  wanted what;
+  wanted_subscriptions what;
   accounts& all;
 
   // False: the rest isn't on the page.
@@ -87,7 +87,7 @@ void put_in_order(std::vector<Item>& all) {
 }
 
 boost::asio::awaitable<std::vector<count>> count_of_clients(const sources& from,
-                                                            const wanted& what) {
+                                                            const wanted_subscriptions& what) {
   // All of a client's are of one account; and without a subject their number is known.
   if (what.subject.empty()) {
     auto search = from.shards.from_connections<count>(
@@ -106,7 +106,8 @@ boost::asio::awaitable<std::vector<count>> count_of_clients(const sources& from,
   co_return co_await std::move(search);
 }
 
-boost::asio::awaitable<std::vector<count>> count_all(const sources& from, const wanted& what) {
+boost::asio::awaitable<std::vector<count>> count_all(const sources& from,
+                                                     const wanted_subscriptions& what) {
   auto of_server = from.shards.from_role(from.own, count{}, counter{what});
   auto out = co_await std::move(of_server);
   auto of_clients = count_of_clients(from, what);
@@ -118,7 +119,7 @@ boost::asio::awaitable<std::vector<count>> count_all(const sources& from, const 
 
 // Of the page only, so that a page costs little more than it shows: connections in their order.
 boost::asio::awaitable<std::vector<listed>> views_of(const sources& from,
-                                                     const wanted& what,
+                                                     const wanted_subscriptions& what,
                                                      const std::vector<count>& all,
                                                      range shown) {
   std::vector<std::uint64_t> cids;
@@ -153,7 +154,7 @@ page subsz(const sources& from, subsz_options what) {
   if (what.subscriptions && !what.test.empty() && !protocol::is_valid_publish(what.test)) {
     throw page_error(400, "invalid test subject, must be valid publish subject: " + what.test);
   }
-  const auto limit = what.limit <= 0 ? default_limit : what.limit;
+  const auto limit = what.limit <= 0 ? default_subscriptions : what.limit;
   const auto offset = std::max<std::int64_t>(what.offset, 0);
   json::object out{{"server_id", from.of.identity.info.server_id},
                    {"now", to_rfc3339(std::chrono::system_clock::now())}};
@@ -161,7 +162,7 @@ page subsz(const sources& from, subsz_options what) {
   auto statistics = statistics_of_index(from, what.account);
   const auto all = co_await std::move(statistics);
   put(out, all);
-  const wanted which{from.of.all_accounts.id_of(what.account), what.test};
+  const wanted_subscriptions which{from.of.all_accounts.id_of(what.account), what.test};
   const bool is_for_nobody = !what.account.empty() && which.account_id == 0;
   std::vector<count> counts;
   if (what.subscriptions && !is_for_nobody) {

@@ -23,7 +23,7 @@ namespace json = boost::json;
 constexpr std::size_t step = 2;  // blanks for each level, and between columns
 constexpr std::string_view nothing = "-";
 
-std::string_view view(json::string_view text) noexcept {
+std::string_view std_view(json::string_view text) noexcept {
   return {text.data(), text.size()};
 }
 
@@ -68,7 +68,8 @@ bool is_object(const json::value& what) noexcept {
 std::string inline_text(const json::value& what) {
   switch (what.kind()) {
     case json::kind::string:
-      return what.get_string().empty() ? std::string(nothing) : printable(view(what.get_string()));
+      return what.get_string().empty() ? std::string(nothing)
+                                       : printable(std_view(what.get_string()));
     case json::kind::null:
       return std::string(nothing);
     case json::kind::array: {
@@ -119,7 +120,7 @@ class table {
 
   void add(const json::object& row, const std::string& prefix) {
     for (const auto& [key, value] : row) {
-      const auto name = prefix + printable(view(key));
+      const auto name = prefix + printable(std_view(key));
       if (value.is_object() && !value.get_object().empty()) {
         add(value.get_object(), name + ".");
       } else {
@@ -172,10 +173,10 @@ bool is_on_line(const json::value& what) {
 void append_object(const json::object& what, std::size_t indent, std::string& out) {
   std::size_t width = 0;
   for (const auto& [key, value] : what) {
-    if (is_on_line(value)) width = std::max(width, width_of(printable(view(key))));
+    if (is_on_line(value)) width = std::max(width, width_of(printable(std_view(key))));
   }
   for (const auto& [key, value] : what) {
-    const auto name = printable(view(key));
+    const auto name = printable(std_view(key));
     append_padding(indent, out);
     out += name + ':';
     if (is_on_line(value)) {

@@ -12,7 +12,7 @@
 namespace nuncio::server {
 namespace {
 
-constexpr std::chrono::seconds look_every{2};
+constexpr std::chrono::seconds stat_every{2};
 constexpr std::chrono::hours daily{24};
 
 }  // namespace
@@ -37,7 +37,7 @@ void certificate_watch::wait() {
   const auto rules = node_.rules();
   is_running_ = !stopped_ && (rules->standard.tls != nullptr || rules->websocket.tls != nullptr);
   if (!is_running_) return;
-  timer_.expires_after(look_every);
+  timer_.expires_after(stat_every);
   timer_.async_wait([this](const boost::system::error_code& failure) {
     if (failure) return;
     // One that is refused, since passwords wait, comes again.

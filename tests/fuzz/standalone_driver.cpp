@@ -6,6 +6,8 @@
 // An input that ends the process is saved, and the file's name is printed. Given that one file and
 // `--seconds 0`, the crash is seen again.
 
+#include "../support/sanitizers.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -25,7 +27,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if NUNCIO_IS_SANITIZED
 extern "C" void __sanitizer_set_death_callback(void (*callback)());
 #endif
 
@@ -215,7 +217,7 @@ int main(int argc, char** argv) {
       (set.crashes / (fs::path(argv[0]).filename().string() + "-crash-" + std::to_string(set.seed)))
           .string();
   for (const int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) std::signal(number, on_crash);
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if NUNCIO_IS_SANITIZED
   __sanitizer_set_death_callback(save_current);
 #endif
 

@@ -1,16 +1,12 @@
 #include "alloc_counter.hpp"
 
+#include "sanitizers.hpp"
+
 #include <malloc.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define NUNCIO_COUNTS_ALLOCATIONS 0
-#else
-#define NUNCIO_COUNTS_ALLOCATIONS 1
-#endif
 
 namespace {
 
@@ -22,7 +18,7 @@ std::atomic<std::int64_t> in_use{0};
 namespace nuncio::test {
 
 bool can_count_allocations() noexcept {
-  return NUNCIO_COUNTS_ALLOCATIONS != 0;
+  return !NUNCIO_IS_SANITIZED;
 }
 std::uint64_t allocations() noexcept {
   return count.load();
@@ -33,7 +29,7 @@ std::int64_t bytes_in_use() noexcept {
 
 }  // namespace nuncio::test
 
-#if NUNCIO_COUNTS_ALLOCATIONS
+#if !NUNCIO_IS_SANITIZED
 
 // glibc's own functions under their other names. operator new comes here by way of malloc.
 extern "C" {

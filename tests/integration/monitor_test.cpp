@@ -253,7 +253,7 @@ TEST_CASE("pages: they are whole while options change and clients come, speak an
       }
     });
   }
-  std::atomic<int> count{0};
+  std::atomic<std::size_t> count{0};
   std::vector<std::string> wrong;
   std::mutex lock;
   threads.emplace_back([&] {

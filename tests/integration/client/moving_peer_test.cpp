@@ -111,10 +111,12 @@ TEST_CASE("moving: calls and streams lose nothing when their server leaves a clu
     const auto talk_on = [&]() -> asio::awaitable<void> {
       ++running;
       auto chat = remote.bidi_stream<int, int>("echo");
-      for (int i = 0; !is_over; ++i) {
+      int i = 0;
+      while (!is_over) {
         co_await chat.async_write(i);
         const auto back = co_await chat.async_read();
         CHECK(back == i);
+        ++i;
         ++echoed;
         co_await pause(1ms);
       }

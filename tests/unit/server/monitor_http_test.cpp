@@ -49,13 +49,11 @@ std::string asked(site& at, std::string_view request, bool has_body = true) {
 std::vector<received_request> read_all(std::string_view text, std::size_t piece) {
   request_reader reader("/base/");
   std::vector<received_request> out;
-  std::size_t given = 0;
   for (;;) {
     const auto room = reader.room();
     const auto size = std::min({piece, room.size(), text.size()});
     std::copy_n(text.data(), size, room.data());
     text.remove_prefix(size);
-    given += size;
     for (auto found = reader.next(size); found; found = reader.next(0)) {
       out.push_back(std::move(*found));
       if (!out.back().form.keeps_alive) return out;

@@ -76,7 +76,7 @@ void pass_tick(timer_wheel& wheel, Fire fire) {
 
 TEST_CASE("timer wheel: a timer fires at its tick, once, however far away") {
   timer_wheel wheel;
-  for (const std::uint64_t ticks : {1, 2, 255, 256, 257, 1000}) {
+  for (const std::uint64_t ticks : {1U, 2U, 255U, 256U, 257U, 1000U}) {
     CAPTURE(ticks);
     timer t;
     wheel.schedule(t, ticks);

@@ -41,7 +41,7 @@ outcome read_in_pieces(std::string_view bytes, std::size_t size) {
 
 outcome read(std::string_view bytes) {
   const auto whole = read_in_pieces(bytes, bytes.size());
-  for (const std::size_t size : {1, 2, 5, 7, 100}) {
+  for (const std::size_t size : {1U, 2U, 5U, 7U, 100U}) {
     CAPTURE(size);
     const auto again = read_in_pieces(bytes, size);
     CHECK(again.now == whole.now);

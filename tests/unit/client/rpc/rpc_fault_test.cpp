@@ -3,6 +3,7 @@
 // connection serves as if nothing had been. Caller and service share the connection.
 #include "coroutines.hpp"
 #include "memory_broker.hpp"
+#include "sanitizers.hpp"
 
 #include <nuncio/rpc/service.hpp>
 #include <nuncio/rpc/stub.hpp>
@@ -210,11 +211,7 @@ sizes converse(std::span<const fault> faults) {
 }
 
 // Every byte; sanitizers make it long, so that there it is every seventh.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t step = 7;
-#else
-constexpr std::size_t step = 1;
-#endif
+constexpr std::size_t step = NUNCIO_IS_SANITIZED ? 7 : 1;
 
 void break_everywhere(std::initializer_list<fault::kind> kinds) {
   const auto whole = converse(std::array{fault{}});
