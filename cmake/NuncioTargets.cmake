@@ -16,12 +16,9 @@ target_include_directories(nuncio_msgpack SYSTEM INTERFACE $<BUILD_INTERFACE:${N
 
 # Private to our own targets, so that users of the libraries never inherit them.
 add_library(nuncio_warnings INTERFACE)
+# Sources that are compiled as one see each other's unnamed namespaces, which aren't outer scopes: no -Wshadow there.
 target_compile_options(nuncio_warnings INTERFACE
-  -Wall -Wextra -Wconversion -Wold-style-cast -Wimplicit-fallthrough)
-# Sources that are compiled as one see each other's unnamed namespaces.
-if(NOT CMAKE_UNITY_BUILD)
-  target_compile_options(nuncio_warnings INTERFACE -Wshadow)
-endif()
+  -Wall -Wextra -Wconversion $<$<NOT:$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wshadow> -Wold-style-cast -Wimplicit-fallthrough)
 # g++ 12 takes std::string's operator+ for an overlapping copy (its bug 105651).
 target_compile_options(nuncio_warnings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 # Designated initialisers leave fields out on purpose.

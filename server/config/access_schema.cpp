@@ -355,6 +355,32 @@ const block<account_options>& limit_rows() {
   return rows;
 }
 
+void read_trace_destination(const value& found, account_options& into, reading& to) {
+  const bool is_subject = found.what == kind::text && protocol::is_valid_publish(found.text) &&
+                          protocol::is_publishable(found.text);
+  if (!is_subject) return to.expected(found, "a subject without wildcards");
+  into.trace_destination = found.text;
+}
+
+const block<account_options>& trace_rows() {
+  static const block<account_options> rows{
+      custom_row<account_options>("dest", "subject", live, "Where it is told",
+                                  read_trace_destination),
+      row("sampling", &account_options::trace_sampling, percent(1), live,
+          "How many of those messages, in percent"),
+  };
+  return rows;
+}
+
+void read_traces(const value& found, account_options& into, reading& to) {
+  if (found.what != kind::map) return read_trace_destination(found, into, to);
+  const auto errors = to.errors();
+  read_block(found, into, trace_rows(), to);
+  if (!found.members.empty() && into.trace_destination.empty() && to.errors() == errors) {
+    to.error(found.at, "found a map without dest, expected { dest: a subject, sampling: … }");
+  }
+}
+
 struct account_block : with_users {
   account_options options;
 };
@@ -403,6 +429,13 @@ const block<account_block>& account_rows() {
                                     mappings_type().read(found, into.options.mappings, to);
                                   });
     mappings.inside = mappings_type::inside;
+    auto traces = custom_row<account_block>(
+        "msg_trace|trace_dest", "subject or map", live,
+        "Where the account is told what became of messages that their traceparent says are sampled",
+        [](const value& found, account_block& into, reading& to) {
+          read_traces(found, into.options, to);
+        });
+    traces.inside = [] { return describe(trace_rows()); };
     return block<account_block>{
         users_row<account_block>(),
         default_permissions_row<account_block>("default_permissions"),
@@ -421,11 +454,7 @@ const block<account_block>& account_rows() {
         std::move(mappings),
         refused_row("imports", "Imports of other accounts' subjects: not supported yet"),
         refused_row("exports", "Subjects for other accounts: not supported yet"),
-        custom_row<account_block>(
-            "msg_trace|trace_dest", "subject or map", live, "Message tracing: not supported yet",
-            [](const value& found, account_block&, reading& to) {
-              to.warn(found.at, "found message tracing, which is not supported yet");
-            }),
+        std::move(traces),
         jetstream_row(),
     };
   }();

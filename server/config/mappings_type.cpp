@@ -16,7 +16,6 @@
 namespace nuncio::server::config {
 namespace {
 
-constexpr int whole = 100;  // percent
 constexpr std::string_view a_destination = "a map { destination: …, weight: … }";
 
 struct destination : mapping_destination {
@@ -24,25 +23,6 @@ struct destination : mapping_destination {
   place subject_at;
   bool has_subject = false;
   bool has_weight = false;
-};
-
-struct weight_type {
-  std::string_view name = "percent";
-  std::string expected = "0 to 100 percent, such as 50 or \"50%\"";
-
-  void read(const value& found, int& into, reading& to) const {
-    std::string_view text = found.text;
-    const bool has_sign = found.what == kind::text && text.ends_with('%');
-    if (has_sign) text.remove_suffix(1);
-    std::int64_t got = found.integer;
-    bool is_right = found.what == kind::integer;
-    if (found.what == kind::text) {
-      const auto [at, failed] = std::from_chars(text.data(), text.data() + text.size(), got);
-      is_right = failed == std::errc{} && at == text.data() + text.size();
-    }
-    if (!is_right || got < 0 || got > whole) return to.expected(found, expected);
-    into = static_cast<int>(got);
-  }
 };
 
 const block<destination>& destination_rows() {
@@ -58,11 +38,11 @@ const block<destination>& destination_rows() {
               if (found.what != kind::text) return to.expected(found, "a subject");
               into.subject = found.text;
             }),
-        custom_row<destination>("weight", weight_type().name, change::live,
+        custom_row<destination>("weight", percent(0).name, change::live,
                                 "How many of the messages, in percent",
                                 [](const value& found, destination& into, reading& to) {
                                   into.has_weight = true;
-                                  weight_type().read(found, into.weight, to);
+                                  percent(0).read(found, into.weight, to);
                                 }),
         custom_row<destination>("cluster", "text", change::live, "Only in the cluster of this name",
                                 [](const value& found, destination& into, reading& to) {
@@ -102,9 +82,9 @@ void check_together(const std::string& source, const std::vector<destination>& a
                "found " + quote(each.subject) + " a second time, expected each destination once");
     }
     int& sum = sums[each.cluster];
-    const bool was_right = sum <= whole;
+    const bool was_right = sum <= percent_type::whole;
     sum += each.weight;
-    if (was_right && sum > whole) {
+    if (was_right && sum > percent_type::whole) {
       to.error(each.at,
                fmt::format("found weights{} that add up to {} here, expected no more than 100",
                            each.cluster.empty() ? "" : " for cluster " + quote(each.cluster), sum));

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace nuncio::server::config {
 
@@ -176,6 +177,24 @@ void texts_type::read(const value& found, std::vector<std::string>& into, readin
 
 std::string texts_type::show(const std::vector<std::string>& from) const {
   return fmt::format("{}", fmt::join(from, ", "));
+}
+
+percent_type percent(int min) {
+  return {"percent", std::to_string(min) + " to 100 percent, such as 50 or \"50%\"", min};
+}
+
+void percent_type::read(const value& found, int& into, reading& to) const {
+  std::string_view text = found.text;
+  if (found.what == kind::text && text.ends_with('%')) text.remove_suffix(1);
+  std::int64_t got = found.integer;
+  bool is_right = found.what == kind::integer;
+  if (found.what == kind::text) {
+    const char* const first = text.data();
+    const auto [at, failed] = std::from_chars(first, first + text.size(), got);
+    is_right = failed == std::errc{} && at == first + text.size();
+  }
+  if (!is_right || got < min || got > whole) return to.expected(found, expected);
+  into = static_cast<int>(got);
 }
 
 }  // namespace nuncio::server::config

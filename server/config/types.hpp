@@ -60,6 +60,19 @@ struct integer_type {
 [[nodiscard]] integer_type size(std::int64_t min, std::int64_t max = no_limit);
 
 /// A text with a unit, or a bare number of seconds.
+/// A whole number of percent, with or without the sign.
+struct percent_type {
+  static constexpr int whole = 100;
+
+  std::string_view name;
+  std::string expected;
+  int min;
+
+  void read(const value& found, int& into, reading& to) const;
+};
+
+[[nodiscard]] percent_type percent(int min);
+
 struct duration_type {
   std::string_view name = "duration";
   std::string expected;

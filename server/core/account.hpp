@@ -25,6 +25,12 @@ class subject_mapping {
                                pick_random& random) const = 0;
 };
 
+/// Who is told what became of messages that are sampled by their `traceparent`.
+struct trace_target {
+  std::string subject;
+  std::uint32_t percent = 100;  ///< of those messages
+};
+
 /// Messages that have passed, from any thread.
 struct traffic {
   std::atomic<std::uint64_t> messages{0};
@@ -52,6 +58,9 @@ struct account {
   std::atomic<std::int64_t> own_subscriptions{0};  ///< of the server itself
   std::atomic<std::int64_t> connections{0};
   std::atomic<const subject_mapping*> mapping{nullptr};
+
+  /// Where it wants to be told of sampled messages; null: nowhere.
+  std::atomic<const trace_target*> traces{nullptr};
 
   // Limits; negative: none. A reload may change them.
   std::atomic<std::int64_t> max_connections{-1};

@@ -56,20 +56,40 @@ std::uint64_t make_plan(const sublist& index,
                         const sublist::key& key,
                         plan& out);
 
+/// Why a subscription doesn't get a message that it matches.
+enum class miss : std::uint8_t {
+  echo,    ///< its own connection's, which wants none of those
+  denied,  ///< its rules forbid the subject
+  closed,  ///< nothing reaches its connection any more
+  spent,   ///< its limit was reached before
+  behind,  ///< its connection is to catch up first
+};
+
+/// How deliver() goes about it when nobody watches.
+struct unwatched {
+  /// Does it take the message? `last`: no other one after it.
+  bool admit(const target& t, bool& last) const noexcept { return t.sub->count_delivery(last); }
+  void note(const target&, miss) const noexcept {}
+};
+
 /// Decides who gets one message and calls `send(const target&, bool last)` for each; `last` says
 /// that the subscription's limit is reached. One member of each group, another one if the first
 /// can't.
-template <class Send>
-outcome deliver(const plan& to, const receiver* publisher, pick_random& random, Send&& send) {
+///
+/// Inlined by force: it is the middle of the hottest path, of which there are two kinds.
+template <class Send, class How = unwatched>
+[[gnu::always_inline]] inline outcome deliver(
+    const plan& to, const receiver* publisher, pick_random& random, Send&& send, How how = {}) {
   outcome result = outcome::nobody;
-  const auto is_echo = [publisher, &result](const target& t) {
+  const auto is_echo = [&](const target& t) {
     if ((t.flags & receiver::no_echo) == 0 || t.sub->owner != publisher) return false;
     if (result == outcome::nobody) result = outcome::suppressed;
+    how.note(t, miss::echo);
     return true;
   };
   const auto hand_over = [&](const target& t) {
     bool last = false;
-    if (!t.sub->count_delivery(last)) return false;
+    if (!how.admit(t, last)) return false;
     send(t, last);
     result = outcome::delivered;
     return true;
@@ -82,8 +102,12 @@ outcome deliver(const plan& to, const receiver* publisher, pick_random& random, 
     std::uint32_t at = size == 1 ? 0 : random.below(size);
     for (std::uint32_t tries = size; tries != 0; --tries) {
       const target& t = to.members[group.begin + at];
-      if (!is_echo(t) && !t.sub->owner->closed.load(std::memory_order_relaxed) && hand_over(t)) {
-        break;
+      if (!is_echo(t)) {
+        if (t.sub->owner->closed.load(std::memory_order_relaxed)) {
+          how.note(t, miss::closed);
+        } else if (hand_over(t)) {
+          break;
+        }
       }
       if (++at == size) at = 0;
     }

@@ -3,6 +3,7 @@
 #include "json_text.hpp"
 #include "metrics.hpp"
 #include "net/give_way.hpp"
+#include "net/message_trace.hpp"
 #include "page_table.hpp"
 #include "report_to.hpp"
 #include "text_view.hpp"
@@ -174,6 +175,10 @@ void monitor::on_opened(const connection& which, const account* before) {
 void monitor::on_closed(connection_view last, const account& its) {
   system_.on_closed(last, its);
   closed_.add(std::move(last));
+}
+
+void monitor::on_traced(message_trace what) {
+  system_.on_traced(std::move(what));
 }
 
 void monitor::on_request(system_request asked) {

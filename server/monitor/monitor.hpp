@@ -55,6 +55,7 @@ class monitor final : public observer {
   }
   void on_opened(const connection& which, const account* before) override;
   void on_closed(connection_view last, const account& its) override;
+  void on_traced(message_trace what) override;
   void on_request(system_request asked) override;
 
   [[nodiscard]] system_account& system() noexcept { return system_; }

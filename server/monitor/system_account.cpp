@@ -2,8 +2,10 @@
 
 #include "events.hpp"
 #include "json_text.hpp"
+#include "net/message_trace.hpp"
 #include "net/shard.hpp"
 #include "server_info.hpp"
+#include "trace_event.hpp"
 
 #include <nuncio/protocol/ops.hpp>
 
@@ -28,6 +30,7 @@ namespace json = boost::json;
 // memory.
 constexpr std::uint32_t most_under_way = 8192;
 constexpr std::uint32_t most_asked = 1024;
+constexpr std::uint32_t most_traced = 262'144;  // deliveries, in all messages together
 // Each may hold a page of thousands of connections.
 constexpr std::size_t most_at_work = 4;
 
@@ -87,9 +90,11 @@ bool system_account::is_heard_of(const account& which) const {
 }
 
 // False, and counted as lost, if there are `most` already.
-bool system_account::has_room(std::atomic<std::uint32_t>& taken, std::uint32_t most) {
-  if (taken.fetch_add(1, std::memory_order_relaxed) < most) return true;
-  taken.fetch_sub(1, std::memory_order_relaxed);
+bool system_account::has_room(std::atomic<std::uint32_t>& taken,
+                              std::uint32_t most,
+                              std::uint32_t wanted) {
+  if (taken.fetch_add(wanted, std::memory_order_relaxed) < most) return true;
+  taken.fetch_sub(wanted, std::memory_order_relaxed);
   lost_.fetch_add(1, std::memory_order_relaxed);
   return false;
 }
@@ -152,15 +157,23 @@ std::string system_account::statsz_subject() const {
   return events::of_server(from_.of.identity.info.server_id, "STATSZ");
 }
 
-// Any thread.
-void system_account::publish(const account& in, std::string subject, std::string text) const {
+// Any thread. `header_size`: of the header block that `body` begins with.
+void system_account::publish(const account& in,
+                             std::string subject,
+                             std::string body,
+                             std::uint32_t header_size) const {
   shard& first = *from_.of.shards.front();
-  first.post([&first, &in, subject = std::move(subject), text = std::move(text)] {
-    const auto size = std::to_string(text.size());
+  first.post([&first, &in, header_size, subject = std::move(subject), body = std::move(body)] {
+    const auto size = std::to_string(body.size());
+    const auto head = std::to_string(header_size);
     protocol::ops::pub op;
     op.subject = subject;
     op.size_text = size;
-    op.body = text;
+    op.body = body;
+    if (header_size != 0) {
+      op.header_text = head;
+      op.header_size = header_size;
+    }
     std::uint16_t slot = 0;
     first.publish(in, nullptr, nullptr, op, slot);
   });
@@ -220,6 +233,26 @@ void system_account::on_closed(const connection_view& last, const account& its) 
     }
     if (is_heard_as_gone) tell(events::disconnected_in(last.account), made());
   });
+}
+
+void system_account::on_traced(message_trace what) {
+  if (!is_heard(*what.in, what.destination)) return;
+  const auto size = static_cast<std::uint32_t>(what.receivers.size() + 1);
+  if (!has_room(traced_, most_traced, size)) return;
+  const bool is_posted = post([this, size, what = std::move(what)] {
+    traced_.fetch_sub(size, std::memory_order_relaxed);
+    auto text = to_json_text(trace_event(next_server(), what), "");
+    if (what.encoding == trace_encoding::unsaid) {
+      return publish(*what.in, what.destination, std::move(text));
+    }
+    const bool is_gzip = what.encoding == trace_encoding::gzip;
+    std::string body = "NATS/1.0\r\nContent-Encoding: ";
+    body.append(is_gzip ? "gzip" : "identity").append("\r\n\r\n");
+    const auto header_size = static_cast<std::uint32_t>(body.size());
+    body.append(is_gzip ? gzipped(text) : text);
+    publish(*what.in, what.destination, std::move(body), header_size);
+  });
+  if (!is_posted) traced_.fetch_sub(size, std::memory_order_relaxed);
 }
 
 void system_account::tell_lame_duck() {

@@ -23,7 +23,8 @@
 
 namespace nuncio::server::monitor {
 
-/// Answers what clients ask of the server by messages, and tells the system account what happens.
+/// Answers what clients ask of the server by messages, tells the system account what happens, and
+/// whoever traces a message where it went.
 /// Nothing is made that nobody would hear.
 ///
 /// Thread: as said at each; the monitor's is that of `io`.
@@ -50,6 +51,7 @@ class system_account {
   void on_request(system_request asked);
   void on_opened(const connection& which, const account* before);
   void on_closed(const connection_view& last, const account& its);
+  void on_traced(message_trace what);
 
   // Any thread but the shards'.
 
@@ -60,7 +62,9 @@ class system_account {
  private:
   [[nodiscard]] bool is_heard(const account& in, std::string_view subject) const;
   [[nodiscard]] bool is_heard_of(const account& which) const;
-  [[nodiscard]] bool has_room(std::atomic<std::uint32_t>& taken, std::uint32_t most);
+  [[nodiscard]] bool has_room(std::atomic<std::uint32_t>& taken,
+                              std::uint32_t most,
+                              std::uint32_t wanted = 1);
   template <class Work>
   bool post(Work work);
   void note_lost();
@@ -68,7 +72,10 @@ class system_account {
   void begin_answer(const std::shared_ptr<const system_request>& asked);
   void answer(const system_request& asked, const std::string& text) const;
   [[nodiscard]] std::string statsz_subject() const;
-  void publish(const account& in, std::string subject, std::string text) const;
+  void publish(const account& in,
+               std::string subject,
+               std::string body,
+               std::uint32_t header_size = 0) const;
   void tell(std::string subject, const boost::json::object& what) const;
   void note_connections(const account& which);
   void tell_connections(const std::string& name, const boost::json::object& statistics);
@@ -85,6 +92,7 @@ class system_account {
   std::atomic<bool> was_lame_duck_{false};
   std::atomic<std::uint32_t> under_way_{0};  // from shards to the monitor's thread
   std::atomic<std::uint32_t> asked_{0};      // requests, until they are answered
+  std::atomic<std::uint32_t> traced_{0};     // deliveries that are to be told
   std::atomic<std::uint64_t> lost_{0};
   rate_limited lost_notice_;
 

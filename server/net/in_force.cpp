@@ -137,10 +137,21 @@ in_force::in_force(options settings,
   };
   map(global_account, opts.access.mappings);
   for (const auto& each : opts.access.accounts) map(each.name, each.mappings);
+  boost::unordered_flat_map<const account*, const trace_target*> traced;
+  for (const auto& each : opts.access.accounts) {
+    if (each.trace_destination.empty()) continue;
+    traces_.push_back(std::make_unique<trace_target>(
+        trace_target{each.trace_destination, static_cast<std::uint32_t>(each.trace_sampling)}));
+    traced.emplace(accounts_.at(each.name), traces_.back().get());
+  }
   // None may keep one of who was in force before.
-  registry.for_each([&made](account& each) {
-    const auto found = made.find(&each);
-    each.mapping.store(found == made.end() ? nullptr : found->second, std::memory_order_release);
+  const auto found_in = [](const auto& all, const account& of) {
+    const auto found = all.find(&of);
+    return found == all.end() ? nullptr : found->second;
+  };
+  registry.for_each([&](account& each) {
+    each.mapping.store(found_in(made, each), std::memory_order_release);
+    each.traces.store(found_in(traced, each), std::memory_order_release);
   });
 }
 

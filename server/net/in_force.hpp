@@ -57,6 +57,7 @@ class in_force {
  private:
   boost::unordered_flat_map<std::string_view, account*> accounts_;
   std::vector<std::unique_ptr<mappings>> mappings_;
+  std::vector<std::unique_ptr<trace_target>> traces_;
 };
 
 }  // namespace nuncio::server

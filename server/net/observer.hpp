@@ -8,6 +8,7 @@ namespace nuncio::server {
 class connection;
 struct account;
 struct connection_view;
+struct message_trace;
 
 /// A request that tells who has sent it.
 inline constexpr std::string_view user_info_subject = "$SYS.REQ.USER.INFO";
@@ -38,6 +39,8 @@ class observer {
   virtual void on_opened(const connection& which, const account* before) = 0;
   /// It is over, and its account knows: `last` has when and why, and still has its subscriptions.
   virtual void on_closed(connection_view last, const account& its) = 0;
+  /// A message was delivered, or not, and whoever wanted to know is to be told.
+  virtual void on_traced(message_trace what) = 0;
   /// Somebody has asked the server.
   virtual void on_request(system_request asked) = 0;
 };

@@ -36,6 +36,8 @@
 
 namespace nuncio::server {
 
+struct message_trace;
+
 /// Counters of one shard: it alone writes them, anyone reads them.
 struct alignas(64) shard_counters {
   using counter = std::atomic<std::uint64_t>;
@@ -142,6 +144,14 @@ class shard {
                   const protocol::ops::pub& op,
                   std::uint16_t& last_slot);
 
+  /// Likewise, and puts into `trace` whom it was for. The publisher may publish it. `is_dry`:
+  /// nobody is sent it.
+  outcome publish_watched(const account& who,
+                          const connection& publisher,
+                          const protocol::ops::pub& op,
+                          bool is_dry,
+                          message_trace& trace);
+
   /// A message has come in.
   void count_in(const protocol::ops::pub& op) noexcept {
     shard_counters::add(counters_.in_messages, 1);
@@ -247,6 +257,12 @@ class shard {
                                std::string_view subject,
                                const sublist::key& key,
                                std::uint64_t stamp);
+  template <class How>
+  outcome route(match_entry& entry,
+                const account& who,
+                const connection* publisher,
+                const protocol::ops::pub& op,
+                How how);
   void build(match_entry& entry,
              const account& who,
              std::string_view subject,

@@ -1,4 +1,5 @@
 #include "core/permissions.hpp"
+#include "message_trace.hpp"
 #include "shard.hpp"
 #include "traced_message.hpp"
 
@@ -51,13 +52,44 @@ outcome shard::publish(const account& who,
   // What the server says itself is nobody's message.
   if (publisher != nullptr) count_in(op);
   if (entry.to.empty()) return outcome::nobody;
+  return route(entry, who, publisher, op, unwatched());
+}
 
+outcome shard::publish_watched(const account& who,
+                               const connection& publisher,
+                               const protocol::ops::pub& op,
+                               bool is_dry,
+                               message_trace& trace) {
+  count_in(op);
+  const watched how(trace, is_dry);
+  const auto key = node_.index.key_of(who, op.subject);
+  // Those whom a plan leaves out.
+  node_.index.match(who, op.subject, key.hash, [&](const subscription* sub) {
+    const auto* const rules = sub->owner->rules.load(std::memory_order_acquire);
+    if (rules != nullptr && !rules->allows_delivery(op.subject, sub->queue())) {
+      how.note(*sub, miss::denied);
+    } else if (sub->owner->is_left_out.load(std::memory_order_relaxed)) {
+      how.note(*sub, miss::behind);
+    }
+  });
+  scratch_.allowed_by.reset();
+  build(scratch_, who, op.subject, key);
+  if (!is_dry) return route(scratch_, who, &publisher, op, how);
+  return server::deliver(scratch_.to, &publisher, random_, [](const target&, bool) {}, how);
+}
+
+template <class How>
+[[gnu::always_inline]] inline outcome shard::route(match_entry& entry,
+                                                   const account& who,
+                                                   const connection* publisher,
+                                                   const protocol::ops::pub& op,
+                                                   How how) {
   const std::size_t skip = op.has_header() ? 0 : 1;  // HMSG or MSG
   std::string_view tail = op.tail;
   if (tail.empty()) tail = rendered_.whole(op);
   std::string_view stripped;
   std::uint64_t sent = 0;
-  const auto result = deliver(entry.to, publisher, random_, [&](const target& t, bool last) {
+  const auto send = [&](const target& t, bool last) {
     ++sent;
     const char* const prefix = entry.prefixes.data() + t.prefix_offset;
     if ((t.flags & ~unsigned{receiver::no_echo}) != 0) [[unlikely]] {
@@ -87,7 +119,8 @@ outcome shard::publish(const account& who,
     if (last) [[unlikely]] {
       note_spent(connection_of(t), t.sub);
     }
-  });
+  };
+  const auto result = server::deliver(entry.to, publisher, random_, send, how);
   shard_counters::add(counters_.out_messages, sent);
   shard_counters::add(counters_.out_bytes, sent * op.body.size());
   return result;

@@ -112,17 +112,16 @@ flow client_role::ok() {
 // A line that violation() has made.
 void client_role::send_error(std::string_view line) {
   if (tracing_) [[unlikely]] {
-    trace_error(line.substr(6, line.size() - 9));
+    trace_error(text_of(line));
   }
   connection_.send(line);
 }
 
-flow client_role::deny_publish(const protocol::ops::pub& op) {
+void client_role::deny_publish(const protocol::ops::pub& op, std::string_view line) {
   connection_.home().count_in(op);
-  send_error(violation("Publish to", op.subject));
+  send_error(line);
   note_rarely(connection_.home().of().violation_notice, log_level::error,
               "Publish Violation - Subject ", quoted(op.subject));
-  return flow::go_on;
 }
 
 // It was sent a message with this reply, and may answer.
@@ -131,21 +130,25 @@ bool client_role::may_reply(std::string_view subject) {
   return granted != nullptr && granted->take(subject, connection_.home().now());
 }
 
-// All that publishing may be refused for, said to the client if it is.
-bool client_role::is_allowed(const protocol::ops::pub& op) {
+bool client_role::may_publish(std::string_view subject) {
   const auto* const may = who_->may.get();
   const bool granted =
-      may == nullptr || !may->publish || may->publish->allows(op.subject) || may_reply(op.subject);
-  if (!granted || is_reserved_subject(op.subject)) {
-    deny_publish(op);
-    return false;
-  }
-  if (is_reserved_reply(op.reply)) {
-    connection_.home().count_in(op);
-    send_error(violation("Publish with Reply of", op.reply));
-    return false;
-  }
-  return true;
+      may == nullptr || !may->publish || may->publish->allows(subject) || may_reply(subject);
+  return granted && !is_reserved_subject(subject);
+}
+
+// All that publishing may be refused for; empty: nothing.
+std::string client_role::refusal_of(const protocol::ops::pub& op) {
+  if (!may_publish(op.subject)) return violation("Publish to", op.subject);
+  if (is_reserved_reply(op.reply)) return violation("Publish with Reply of", op.reply);
+  return {};
+}
+
+// Says so if it isn't.
+bool client_role::is_allowed(const protocol::ops::pub& op) {
+  const auto refusal = refusal_of(op);
+  if (!refusal.empty()) deny_publish(op, refusal);
+  return refusal.empty();
 }
 
 flow client_role::on_pub(const protocol::ops::pub& op) {
@@ -159,20 +162,28 @@ flow client_role::on_pub(const protocol::ops::pub& op) {
   if (pedantic_ && !protocol::is_valid_publish(op.subject)) {
     connection_.fail(errc::invalid_publish_subject);
   }
+  if (op.has_header() && may_wish_trace(op)) [[unlikely]] {
+    return publish_traced(op);
+  }
   const auto* const mapping = its_account().mapping.load(std::memory_order_acquire);
   if (mapping == nullptr) [[likely]] {
     return publish(op);
   }
-  auto& home = connection_.home();
-  auto mapped = op;
-  mapped.subject = mapping->map(op.subject, home.subject_scratch(), home.random());
-  if (tracing_ && mapped.subject.data() != op.subject.data()) [[unlikely]] {
-    trace("<<-", std::string("MAPPING ").append(op.subject).append(" -> ").append(mapped.subject));
-  }
-  return publish(mapped);
+  return publish(mapped(op, *mapping));
 }
 
-// The subject is the mapped one, and empty if the message is to be lost.
+// Its subject is the mapped one then, and empty if the message is to be lost.
+protocol::ops::pub client_role::mapped(const protocol::ops::pub& op,
+                                       const subject_mapping& by) const {
+  auto& home = connection_.home();
+  auto out = op;
+  out.subject = by.map(op.subject, home.subject_scratch(), home.random());
+  if (tracing_ && out.subject.data() != op.subject.data()) [[unlikely]] {
+    trace("<<-", std::string("MAPPING ").append(op.subject).append(" -> ").append(out.subject));
+  }
+  return out;
+}
+
 flow client_role::publish(const protocol::ops::pub& op) {
   if (tracing_) [[unlikely]] {
     trace_payload("<<-", traced_payload(op.body, op.header_size, opts()));
@@ -190,7 +201,7 @@ flow client_role::publish(const protocol::ops::pub& op) {
   const auto* const may = look_first ? nullptr : &who_->may;
   auto result = home.publish(its_account(), &connection_, may, op, last_slot_);
   if (result == outcome::denied) [[unlikely]] {
-    if (!may_reply(op.subject)) return deny_publish(op);
+    if (!is_allowed(op)) return flow::go_on;
     result = home.publish(its_account(), &connection_, nullptr, op, last_slot_);
   }
   if (no_responders_ && result != outcome::delivered && !op.reply.empty()) send_no_responders(op);
@@ -588,7 +599,7 @@ void client_role::keep_title(const protocol::connect_options& asked, std::string
   title.copy(title_.get(), title.size());
 }
 
-client_role::title_parts client_role::title() const {
+client_role::title_parts client_role::title() const noexcept {
   if (title_ == nullptr) return {};
   const auto behind = [](std::string_view part) -> std::string_view {
     const char* const end = part.data() + part.size();

@@ -6,6 +6,7 @@
 #include "core/sid_map.hpp"
 #include "net/connection.hpp"
 #include "net/entrance.hpp"
+#include "net/message_trace.hpp"
 #include "net/rate_limited.hpp"
 #include "net/traced_message.hpp"
 
@@ -48,6 +49,7 @@ class client_role final : public role {
   void on_exhausted(subscription* sub, std::uint32_t sid_hash) override;
   void on_error_sent(std::string_view text) override;
   void on_delivered(const traced_message& what) override;
+  [[nodiscard]] std::string_view name() const noexcept override { return title().name; }
   [[nodiscard]] std::string user_info() const override;
   void show(connection_figures& of) const override;
   void identify(connection_view& of) const override;
@@ -111,11 +113,19 @@ class client_role final : public role {
                                              std::string_view subject,
                                              std::string_view queue = {},
                                              std::string_view more = {});
+  /// What such a line says.
+  [[nodiscard]] static std::string_view text_of(std::string_view line) noexcept {
+    return line.substr(6, line.size() - 9);
+  }
   protocol::flow publish(const protocol::ops::pub& op);
-  protocol::flow deny_publish(const protocol::ops::pub& op);
+  void deny_publish(const protocol::ops::pub& op, std::string_view line);
   protocol::flow deny_subscription(const protocol::ops::sub& op);
   [[nodiscard]] bool may_reply(std::string_view subject);
+  [[nodiscard]] bool may_publish(std::string_view subject);
+  [[nodiscard]] std::string refusal_of(const protocol::ops::pub& op);
   [[nodiscard]] bool is_allowed(const protocol::ops::pub& op);
+  [[nodiscard]] protocol::ops::pub mapped(const protocol::ops::pub& op,
+                                          const subject_mapping& by) const;
   protocol::flow ok();
   void send_error(std::string_view line);
   enum class info_kind : std::uint8_t { greeting, answers_connect, changed, lame_duck };
@@ -132,7 +142,7 @@ class client_role final : public role {
     std::string_view refused;  // the user that it isn't
   };
   void keep_title(const protocol::connect_options& asked, std::string_view refused);
-  [[nodiscard]] title_parts title() const;
+  [[nodiscard]] title_parts title() const noexcept;
   void note_rtt(std::chrono::nanoseconds took);
   void schedule_ping();
   [[nodiscard]] std::chrono::milliseconds login_time_left() const;
@@ -142,7 +152,17 @@ class client_role final : public role {
                    std::string_view what,
                    std::string_view detail) const;
 
-  // Traces: client_trace.cpp.
+  // Of messages that are to be told of: client_message_trace.cpp.
+  [[nodiscard]] bool may_wish_trace(const protocol::ops::pub& op) const noexcept;
+  protocol::flow publish_traced(const protocol::ops::pub& op);
+  [[nodiscard]] message_trace begin_trace(const protocol::ops::pub& op,
+                                          std::string_view destination,
+                                          trace_encoding encoding) const;
+  [[nodiscard]] protocol::flow deliver_traced(const protocol::ops::pub& op,
+                                              bool is_dry,
+                                              message_trace& trace);
+
+  // For the log: client_trace.cpp.
   void trace(std::string_view direction, std::string_view text) const;
   void trace_payload(std::string_view direction, std::string_view shown) const;
   void trace_error(std::string_view text) const;

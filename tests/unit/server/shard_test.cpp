@@ -3,6 +3,7 @@
 #include "core/subscription.hpp"
 #include "memory_stream.hpp"
 #include "net/connection.hpp"
+#include "net/message_trace.hpp"
 #include "net/observer.hpp"
 #include "seed.hpp"
 #include "shard_world.hpp"
@@ -308,6 +309,7 @@ class noting final : public observer {
   void on_closed(connection_view last, const account&) override {
     ended.set_value(std::move(last));
   }
+  void on_traced(message_trace) override {}
   void on_request(system_request) override {}
   std::promise<connection_view> ended;
 };

@@ -128,6 +128,10 @@ struct account_options {
   std::int64_t max_payload = -1;        ///< bytes of a message
   /// Of what its clients publish. The first one counts whose source matches.
   std::vector<mapping_options> mappings;
+  /// Where it is told what became of messages that their `traceparent` says are sampled; empty:
+  /// nowhere.
+  std::string trace_destination;
+  int trace_sampling = 100;  ///< percent of those messages, at least 1
 
   friend bool operator==(const account_options&, const account_options&) = default;
 };

@@ -87,6 +87,9 @@ class role {
   virtual void on_error_sent(std::string_view) {}
   /// A message was on its way to a receiver that is_traced. Another shard says so a little later.
   virtual void on_delivered(const traced_message&) {}
+  /// What the peer calls itself. Constant while it has subscriptions, so that any shard may ask
+  /// that has found one of them.
+  [[nodiscard]] virtual std::string_view name() const noexcept { return {}; }
   /// Whom it has turned out to be, as JSON: `user`, `account` and what it may do.
   /// Source: nats-server 2.15.2, server/events.go, UserInfo.
   [[nodiscard]] virtual std::string user_info() const { return "{}"; }
