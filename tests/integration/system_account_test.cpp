@@ -13,6 +13,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -59,6 +60,17 @@ std::string ask(raw_client& by, std::string_view subject, std::string_view paylo
 
 bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
+}
+
+// What stands behind each `"key":"` of an event.
+std::vector<std::string> texts_of(std::string_view event, std::string_view key) {
+  std::vector<std::string> out;
+  const auto begin = std::string("\"").append(key).append("\":\"");
+  for (auto at = event.find(begin); at != std::string_view::npos; at = event.find(begin, at)) {
+    at += begin.size();
+    out.emplace_back(event.substr(at, event.find('"', at) - at));
+  }
+  return out;
 }
 
 constexpr std::string_view closed_ones = R"({"state":1})";
@@ -154,4 +166,45 @@ TEST_CASE("system account: who can't reload says so") {
   auto looking = connected(node.port(), as_system);
   const auto answer = ask(looking, "$SYS.REQ.SERVER." + node.id() + ".RELOAD");
   CHECK(has(answer, "can only reload config from a file"));
+}
+
+TEST_CASE("message tracing: receivers on all shards come, rename themselves and go meanwhile") {
+  auto settings = with_accounts();
+  settings.shards = 3;
+  server::silent_log log;
+  server::server node(settings, log);
+  node.start();
+  constexpr std::string_view speaker = R"("verbose":false,"user":"u","pass":"u","headers":true)";
+  auto tracer = connected(node.port(), as_user);
+  tracer.send("SUB traces 1\r\n");
+  tracer.ping();
+  const auto come_and_go = [&](const std::stop_token& stop, const std::string& queue) {
+    while (!stop.stop_requested()) {
+      auto one = connected(node.port(), R"("verbose":false,"user":"u","pass":"u","name":"first")");
+      one.send("SUB foo " + queue + "1\r\n");
+      one.ping();
+      one.send(R"(CONNECT {"verbose":false,"user":"u","pass":"u","name":"second"})"
+               "\r\n");
+      one.send("SUB foo " + queue + "2\r\n");
+      one.ping();
+    }
+  };
+  std::vector<std::jthread> receivers;
+  for (const std::string queue : {"", "q ", "q "}) receivers.emplace_back(come_and_go, queue);
+  auto by = connected(node.port(), speaker);
+  int delivered = 0;
+  for (int i = 0; i < 600; ++i) {
+    by.send("HPUB foo 36 37\r\nNATS/1.0\r\nNats-Trace-Dest:traces\r\n\r\nx\r\n");
+    auto line = tracer.read_line();
+    while (!line.starts_with("MSG traces ")) line = tracer.read_line();
+    const auto event = tracer.read_exactly(std::stoul(line.substr(line.rfind(' ') + 1)) + 2);
+    CHECK(texts_of(event, "subj") == std::vector<std::string>{"foo"});
+    // The server's own is the first.
+    const auto names = texts_of(event, "name");
+    delivered += static_cast<int>(names.size()) - 1;
+    for (std::size_t at = 1; at < names.size(); ++at) {
+      CHECK((names[at] == "first" || names[at] == "second"));
+    }
+  }
+  CHECK(delivered > 0);
 }
