@@ -569,6 +569,32 @@ TEST_CASE("config: a mapping is a subject, a destination with a weight, or a lis
   CHECK(access.accounts.at(1).mappings == list{{"c", {{"d", 100, ""}}}});
 }
 
+TEST_CASE("config: an account says where sampled messages are told of") {
+  const auto of = [](const std::string& text) {
+    return good("accounts { A { " + text + " } }").node.access.accounts.front();
+  };
+  CHECK(of("").trace_destination.empty());
+  CHECK(of("msg_trace {}").trace_destination.empty());
+  CHECK(of("msg_trace: t.a").trace_destination == "t.a");
+  CHECK(of("trace_dest: t.a").trace_sampling == 100);
+  const auto sampled = of("msg_trace { dest: t, sampling: 25% }");
+  CHECK(sampled.trace_destination == "t");
+  CHECK(sampled.trace_sampling == 25);
+
+  const auto wrong_in = [](const std::string& text) {
+    return wrong("accounts { A { msg_trace: " + text + " } }");
+  };
+  const std::string no_subject = ", expected a subject without wildcards";
+  CHECK(wrong_in("\"t.*\"") == "t.conf:1:27: msg_trace: found \"t.*\"" + no_subject);
+  CHECK(wrong_in("{dest: \"a b\"}") == "t.conf:1:34: dest: found \"a b\"" + no_subject);
+  CHECK(wrong_in("5") == "t.conf:1:27: msg_trace: found 5" + no_subject);
+  CHECK(wrong_in("{dest: t, sampling: 0}") ==
+        "t.conf:1:47: sampling: found 0, expected 1 to 100 percent, such as 50 or \"50%\"");
+  CHECK(wrong_in("{sampling: 5}") ==
+        "t.conf:1:27: msg_trace: found a map without dest, expected { dest: a subject, sampling: "
+        "… }");
+}
+
 TEST_CASE("config: what is wrong in a mapping is said where it stands, all of it") {
   struct row {
     std::string text;
