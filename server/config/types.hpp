@@ -59,7 +59,6 @@ struct integer_type {
 /// Bytes.
 [[nodiscard]] integer_type size(std::int64_t min, std::int64_t max = no_limit);
 
-/// A text with a unit, or a bare number of seconds.
 /// A whole number of percent, with or without the sign.
 struct percent_type {
   static constexpr int whole = 100;
@@ -73,6 +72,7 @@ struct percent_type {
 
 [[nodiscard]] percent_type percent(int min);
 
+/// A text with a unit, or a bare number of seconds.
 struct duration_type {
   std::string_view name = "duration";
   std::string expected;

@@ -20,7 +20,7 @@
 namespace nuncio::server::daemon {
 namespace {
 
-// spdlog's spdlog_levels, in the order of log_level.
+// In the order of log_level.
 constexpr std::array spdlog_levels{spdlog::level::trace, spdlog::level::debug,
                                    spdlog::level::info,  spdlog::level::warn,
                                    spdlog::level::err,   spdlog::level::critical};

@@ -21,7 +21,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::int64_t default_limit = 1024;
 // What connections are sorted by: the smallest first.
 using sort_key = std::int64_t (*)(const connection_figures&);
 

@@ -54,6 +54,9 @@ struct sources {
 
 using page = boost::asio::awaitable<boost::json::value>;
 
+/// How many connections or subscriptions a page shows where nobody says.
+inline constexpr std::int64_t default_limit = 1024;
+
 struct connz_options {
   std::string sort;  ///< empty: by cid
   bool auth = false;

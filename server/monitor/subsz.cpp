@@ -24,8 +24,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::int64_t default_subscriptions = 1024;
-
 struct wanted_subscriptions {
   std::uint32_t account_id = 0;  // 0: all
   std::string subject;           // a message to it; empty: all
@@ -154,7 +152,7 @@ page subsz(const sources& from, subsz_options what) {
   if (what.subscriptions && !what.test.empty() && !protocol::is_valid_publish(what.test)) {
     throw page_error(400, "invalid test subject, must be valid publish subject: " + what.test);
   }
-  const auto limit = what.limit <= 0 ? default_subscriptions : what.limit;
+  const auto limit = what.limit <= 0 ? default_limit : what.limit;
   const auto offset = std::max<std::int64_t>(what.offset, 0);
   json::object out{{"server_id", from.of.identity.info.server_id},
                    {"now", to_rfc3339(std::chrono::system_clock::now())}};

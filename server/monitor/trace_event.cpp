@@ -15,7 +15,6 @@
 #include <new>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace nuncio::server::monitor {
 namespace {
@@ -98,10 +97,10 @@ std::string gzipped(std::string_view text) {
       Z_OK) {
     throw std::bad_alloc();
   }
-  std::vector<Bytef> in(text.begin(), text.end());
-  std::string out(deflateBound(&state, static_cast<uLong>(in.size())), '\0');
-  state.next_in = in.data();
-  state.avail_in = static_cast<uInt>(in.size());
+  const char* const data = text.data();
+  std::string out(deflateBound(&state, static_cast<uLong>(text.size())), '\0');
+  state.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data));  // which zlib only reads
+  state.avail_in = static_cast<uInt>(text.size());
   state.next_out = reinterpret_cast<Bytef*>(out.data());
   state.avail_out = static_cast<uInt>(out.size());
   deflate(&state, Z_FINISH);  // there is room for all

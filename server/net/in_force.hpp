@@ -32,13 +32,13 @@ struct tls_of_entrances {
 /// What the options make of a server, ready to be used. Immutable: who changes the options makes
 /// another one, and each shard goes over to it when it is told.
 ///
-/// Invariant: the registry's accounts name mappings of the one that was made last. Shards that are
+/// Invariant: the registry's accounts name what is in the one that was made last. Shards that are
 /// still on the one before may use those of either, so both stay, and a third one isn't made, until
 /// all shards have gone over.
 class in_force {
  public:
-  /// Accounts that the options name are made, and given their limits and mappings. `with` is made
-  /// of the options too.
+  /// Accounts that the options name are made, and given their limits, mappings and traces. `with`
+  /// is made of the options too.
   in_force(options settings, identity_info identity, accounts& registry, tls_of_entrances with);
   in_force(const in_force&) = delete;
   in_force& operator=(const in_force&) = delete;

@@ -52,9 +52,7 @@ flow client_role::publish_traced(const protocol::ops::pub& op) {
       return ok();
     }
     if (!destination.empty() && !may_publish(destination)) {
-      auto untold = op;
-      untold.subject = destination;
-      deny_publish(untold, violation("Publish to", destination));
+      deny_publish(op, denied_subject(destination));
       return flow::go_on;
     }
   } else if (target != nullptr && home.random().below(100) < target->percent) {
@@ -83,10 +81,8 @@ flow client_role::deliver_traced(const protocol::ops::pub& op, bool is_dry, mess
   if (tracing_) [[unlikely]] {
     trace_payload("<<-", traced_payload(op.body, op.header_size, opts()));
   }
-  const auto refusal = refusal_of(op);
-  if (!refusal.empty()) {
-    trace.refusal = text_of(refusal);
-    deny_publish(op, refusal);
+  if (const auto denied = denial_of(op)) {
+    trace.refusal = text_of(deny_publish(op, *denied));
     return flow::go_on;
   }
   ok();

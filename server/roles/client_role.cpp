@@ -117,11 +117,14 @@ void client_role::send_error(std::string_view line) {
   connection_.send(line);
 }
 
-void client_role::deny_publish(const protocol::ops::pub& op, std::string_view line) {
+// The line that says so.
+std::string client_role::deny_publish(const protocol::ops::pub& op, const denial& what) {
   connection_.home().count_in(op);
+  auto line = violation(what.said, what.subject);
   send_error(line);
-  note_rarely(connection_.home().of().violation_notice, log_level::error,
-              "Publish Violation - Subject ", quoted(op.subject));
+  note_rarely(connection_.home().of().violation_notice, log_level::error, what.logged,
+              quoted(what.subject));
+  return line;
 }
 
 // It was sent a message with this reply, and may answer.
@@ -137,18 +140,20 @@ bool client_role::may_publish(std::string_view subject) {
   return granted && !is_reserved_subject(subject);
 }
 
-// All that publishing may be refused for; empty: nothing.
-std::string client_role::refusal_of(const protocol::ops::pub& op) {
-  if (!may_publish(op.subject)) return violation("Publish to", op.subject);
-  if (is_reserved_reply(op.reply)) return violation("Publish with Reply of", op.reply);
-  return {};
+// All that publishing may be refused for.
+std::optional<client_role::denial> client_role::denial_of(const protocol::ops::pub& op) {
+  if (!may_publish(op.subject)) return denied_subject(op.subject);
+  if (is_reserved_reply(op.reply)) {
+    return denial{"Publish with Reply of", "Publish Violation - Reply ", op.reply};
+  }
+  return std::nullopt;
 }
 
 // Says so if it isn't.
 bool client_role::is_allowed(const protocol::ops::pub& op) {
-  const auto refusal = refusal_of(op);
-  if (!refusal.empty()) deny_publish(op, refusal);
-  return refusal.empty();
+  const auto denied = denial_of(op);
+  if (denied) deny_publish(op, *denied);
+  return !denied;
 }
 
 flow client_role::on_pub(const protocol::ops::pub& op) {

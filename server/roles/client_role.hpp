@@ -75,6 +75,16 @@ class client_role final : public role {
     subscription* sub;
   };
 
+  // Why a message isn't taken.
+  struct denial {
+    std::string_view said;  // to the client
+    std::string_view logged;
+    std::string_view subject;  // that it is about, or the reply
+  };
+  [[nodiscard]] static denial denied_subject(std::string_view subject) noexcept {
+    return {"Publish to", "Publish Violation - Subject ", subject};
+  }
+
   // A bcrypt password is checked elsewhere; CONNECT is looked at again when that is done.
   struct password_check {
     std::shared_ptr<const principal> who;
@@ -118,11 +128,11 @@ class client_role final : public role {
     return line.substr(6, line.size() - 9);
   }
   protocol::flow publish(const protocol::ops::pub& op);
-  void deny_publish(const protocol::ops::pub& op, std::string_view line);
+  std::string deny_publish(const protocol::ops::pub& op, const denial& what);
   protocol::flow deny_subscription(const protocol::ops::sub& op);
   [[nodiscard]] bool may_reply(std::string_view subject);
   [[nodiscard]] bool may_publish(std::string_view subject);
-  [[nodiscard]] std::string refusal_of(const protocol::ops::pub& op);
+  [[nodiscard]] std::optional<denial> denial_of(const protocol::ops::pub& op);
   [[nodiscard]] bool is_allowed(const protocol::ops::pub& op);
   [[nodiscard]] protocol::ops::pub mapped(const protocol::ops::pub& op,
                                           const subject_mapping& by) const;

@@ -237,6 +237,13 @@ class DaemonTest(unittest.TestCase):
         process.terminate()
         self.assertEqual(process.wait(TIMEOUT), 0)
 
+    def test_a_message_that_is_refused_is_logged_by_what_is_wrong_with_it(self):
+        for words, logged in (("_GR_.x", 'Subject "_GR_.x"'), ("foo _R_.x", 'Reply "_R_.x"')):
+            with self.subTest(words), ServerProcess(SERVER) as server, Client(server.port) as client:
+                client.socket.sendall(f'CONNECT {{"verbose":false}}\r\nPUB {words} 1\r\nx\r\n'.encode())
+                self.assertTrue(client.file.readline().startswith(b"-ERR 'Permissions Violation"))
+                self.assertIsNotNone(server.wait_for_log("Publish Violation - " + logged), server.log)
+
     def test_the_log_as_json(self):
         log = self.folder / "log"
         _, port = self.logged_to(log, "--log_format", "json", "-DV")
